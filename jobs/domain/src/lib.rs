@@ -1,0 +1,33 @@
+//! The words of camcount as plain values: footage and segments, detections and tracks, lines, zones and
+//! rulesets, crossings, visits and buckets, jobs and failures.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number. Every other crate depends on this one and
+//! this one on none of them.
+
+mod counts;
+mod detection;
+mod failure;
+mod footage;
+mod geometry;
+mod ids;
+mod job;
+mod pass;
+mod picture;
+pub mod rules;
+mod time;
+mod track;
+
+pub use counts::{
+    BUCKET_US, CoverageBucket, Crossing, Direction, FrameRow, LineBucket, SegmentCounts, Visit, ZoneBucket,
+};
+pub use detection::{BBox, CONFIDENCE_ONE, Confidence, DetectedFrame, Detection, GRID, SegmentDetections};
+pub use failure::{Decision, Failure};
+pub use footage::{Camera, Continuity, Recording, Segment, cut};
+pub use geometry::{Point, Polygon, cross, intersection};
+pub use ids::{CameraId, DetectorVersion, PassId, RulesetVersion, Seq, content_hash};
+pub use job::{CountPass, DetectSegment, Job, JobArgs, Lane};
+pub use pass::{Detector, Pass};
+pub use picture::{Fit, Frame, FrameSize, Picture, PixelFormat};
+pub use rules::{Anchor, Line, Policy, Ruleset, Zone};
+pub use time::{BadTime, MediaSpan, MediaTime, Rate};
+pub use track::{BoxF, TrackId, TrackedFrame, TrackedObject};
