@@ -1,0 +1,243 @@
+//! The tracker's state and its step.
+
+use camcount_domain::{Confidence, DetectedFrame, Detection, FrameSize, MediaTime, TrackId, TrackedFrame, TrackedObject};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    assign::assign,
+    kalman::Motion,
+    shape::{Shape, aspect},
+};
+
+/// Detections at least this sure are matched first and may start tracks. ByteTrack's 0.6 is for a detector
+/// trained on the scene; small general ones give people and cars in the distance about 0.4.
+const SURE: Confidence = Confidence(4_000);
+/// Less sure ones may continue a track that was seen a moment ago, down to this (ByteTrack: 0.1).
+const UNSURE: Confidence = Confidence(1_000);
+/// A new track starts to be reported at its first sighting when that is at least this sure, else at its
+/// second. Waiting loses where it came from, and with it a line near there.
+const SURE_AT_ONCE: Confidence = Confidence(6_000);
+
+/// Least overlap times confidence of a sure detection with a track (ByteTrack: 0.2).
+const OVERLAP: f64 = 0.2;
+/// Least overlap of an unsure detection with a track (ByteTrack: 0.5).
+const OVERLAP_UNSURE: f64 = 0.5;
+/// Likeness of a detection to a track of another class, relative to its own: a car may flicker to a truck, a
+/// rider is not his bicycle.
+const OTHER_CLASS: f64 = 0.6;
+/// A detection that overlaps a seen track by this much is that object again, under another class.
+const SAME_OBJECT: f64 = 0.7;
+
+/// Objects that overlap their prediction nowhere are linked by distance (the idea of Yang et al. 2023, C-BIoU,
+/// arXiv:2211.14317): up to this many box sizes from where a track of known speed should be…
+const REACH: f64 = 0.5;
+/// …and this many standard deviations of that prediction more…
+const REACH_DOUBTS: f64 = 1.0;
+/// …but never more than this many box sizes.
+const REACH_MOST: f64 = 3.0;
+/// An object seen only once may have any speed up to this, in box sizes per second: a car at 100 km/h.
+const REACH_FIRST_PER_S: f64 = 20.0;
+/// Least likeness of sizes for such links: a third more or less on each side.
+const SIZE_LIKENESS: f64 = 0.55;
+
+/// How long a track that is not seen may come back, in microseconds of media time. ByteTrack keeps 30 frames,
+/// a second.
+const LOST_US: i64 = 2_000_000;
+/// How long one that was never reported may, before it is taken for a false alarm.
+const TENTATIVE_LOST_US: i64 = 300_000;
+
+/// One object followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Track {
+    /// Given when it is first reported.
+    id: Option<TrackId>,
+    motion: Motion,
+    class: u16,
+    /// Sightings, up to 255.
+    hits: u8,
+    seen: MediaTime,
+    /// Looked-at frames since then.
+    missed: u32,
+}
+
+/// Follows objects from frame to frame.
+///
+/// Plain data: store it between two frames and take it up again anywhere, and the tracks go on as if nothing
+/// had happened. Use a format that keeps every bit of an `f64`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tracker {
+    last: Option<MediaTime>,
+    reported: u64,
+    tracks: Vec<Track>,
+}
+
+/// A detection in the tracker's units.
+struct Sighting {
+    shape: Shape,
+    detection: Detection,
+}
+
+impl Tracker {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Follows all objects into the next frame of a picture of `size`, and says who was seen in it.
+    ///
+    /// Frames come in order of media time. The detections are those of the wanted classes. Tracks are
+    /// numbered from 1 in the order in which they are first reported.
+    pub fn step(&mut self, frame: &DetectedFrame, size: FrameSize) -> TrackedFrame {
+        let dt_us = self.last.map_or(0, |last| frame.time.since_us(last).max(0));
+        self.last = Some(frame.time);
+        self.tracks.retain(|t| {
+            let may_be_lost_us = if t.id.is_some() { LOST_US } else { TENTATIVE_LOST_US };
+            frame.time.since_us(t.seen) <= may_be_lost_us || (t.id.is_none() && t.missed == 0 && dt_us <= LOST_US)
+        });
+        for track in &mut self.tracks {
+            track.motion.predict(dt_us as f64 / 1e6);
+        }
+
+        let aspect = aspect(size);
+        let sightings: Vec<Sighting> = frame
+            .detections
+            .iter()
+            .map(|&detection| Sighting { shape: Shape::of(detection.bbox, aspect), detection })
+            .filter(|s| s.shape.is_solid() && s.detection.confidence >= UNSURE)
+            .collect();
+
+        let pairs = self.associate(&sightings, dt_us as f64 / 1e6);
+        let mut taken = vec![false; sightings.len()];
+        let mut objects = Vec::with_capacity(pairs.len());
+        for track in &mut self.tracks {
+            track.missed = track.missed.saturating_add(1);
+        }
+        for &(track, sighting) in &pairs {
+            taken[sighting] = true;
+            let track = &mut self.tracks[track];
+            track.see(&sightings[sighting], frame.time);
+            if track.id.is_none() {
+                self.reported += 1;
+                track.id = Some(TrackId(self.reported));
+            }
+            objects.extend(track.report(&sightings[sighting], aspect));
+        }
+        for track in &mut self.tracks {
+            if track.missed > 0 {
+                track.motion.hold_size();
+            }
+        }
+
+        for (index, sighting) in sightings.iter().enumerate() {
+            let again = |other: usize| taken[other] && sightings[other].shape.iou(&sighting.shape) >= SAME_OBJECT;
+            if taken[index] || sighting.detection.confidence < SURE || (0..sightings.len()).any(again) {
+                continue;
+            }
+            taken[index] = true;
+            let mut track = Track::new(sighting, frame.time);
+            if sighting.detection.confidence >= SURE_AT_ONCE {
+                self.reported += 1;
+                track.id = Some(TrackId(self.reported));
+            }
+            objects.extend(track.report(sighting, aspect));
+            self.tracks.push(track);
+        }
+        objects.sort_by_key(|o| o.track);
+        TrackedFrame { time: frame.time, objects }
+    }
+
+    /// Which track is seen where: in stages, from the surest kind of match to the boldest. Pairs of indices of
+    /// track and sighting.
+    fn associate(&self, sightings: &[Sighting], dt: f64) -> Vec<(usize, usize)> {
+        let shapes: Vec<Shape> = self.tracks.iter().map(|t| t.motion.shape()).collect();
+        let mut matching = Matching {
+            pairs: Vec::new(),
+            free_tracks: (0..self.tracks.len()).collect(),
+            free_sightings: (0..sightings.len()).collect(),
+        };
+        let sure = |s: usize| sightings[s].detection.confidence >= SURE;
+        let class = |t: usize, s: usize| {
+            if self.tracks[t].class == sightings[s].detection.class { 1.0 } else { OTHER_CLASS }
+        };
+        let overlap = |t: usize, s: usize| shapes[t].iou(&sightings[s].shape) * class(t, s);
+
+        // Known tracks and sure detections, by overlap.
+        let by_overlap = |t: usize, s: usize| {
+            let alike = overlap(t, s) * sightings[s].detection.confidence.as_unit();
+            (alike >= OVERLAP).then_some(alike)
+        };
+        matching.stage(|t| self.tracks[t].id.is_some(), sure, by_overlap);
+        // What is seen a little less well than a moment ago: hidden in part, or blurred.
+        matching.stage(
+            |t| self.tracks[t].missed == 0,
+            |s| !sure(s),
+            |t, s| Some(overlap(t, s)).filter(|&alike| alike >= OVERLAP_UNSURE),
+        );
+        // Tracks seen only once so far.
+        matching.stage(|t| self.tracks[t].id.is_none(), sure, by_overlap);
+        // Fast objects, by where their speed takes them; then those whose speed is not known yet.
+        let by_distance = |t: usize, s: usize| {
+            let (there, here) = (&shapes[t], &sightings[s].shape);
+            let known = self.tracks[t].hits > 1;
+            let reach = if known {
+                REACH * there.size() + REACH_DOUBTS * self.tracks[t].motion.doubt()
+            } else {
+                REACH_FIRST_PER_S * dt * there.size()
+            };
+            let share = there.distance(here) / reach.min(REACH_MOST * there.size());
+            let alike = there.likeness(here);
+            (share < 1.0 && alike >= SIZE_LIKENESS).then(|| (1.0 - share) * alike * class(t, s))
+        };
+        matching.stage(|t| self.tracks[t].hits > 1, sure, by_distance);
+        matching.stage(|t| self.tracks[t].hits == 1 && self.tracks[t].missed == 0, sure, by_distance);
+        matching.pairs
+    }
+}
+
+/// What is matched and what is still free.
+struct Matching {
+    pairs: Vec<(usize, usize)>,
+    free_tracks: Vec<usize>,
+    free_sightings: Vec<usize>,
+}
+
+impl Matching {
+    /// Matches those free tracks and sightings that take part in this stage.
+    fn stage(
+        &mut self,
+        tracks: impl Fn(usize) -> bool,
+        sightings: impl Fn(usize) -> bool,
+        likeness: impl Fn(usize, usize) -> Option<f64>,
+    ) {
+        let rows: Vec<usize> = self.free_tracks.iter().copied().filter(|&t| tracks(t)).collect();
+        let columns: Vec<usize> = self.free_sightings.iter().copied().filter(|&s| sightings(s)).collect();
+        for (row, column) in assign(rows.len(), columns.len(), |r, c| likeness(rows[r], columns[c])) {
+            let (track, sighting) = (rows[row], columns[column]);
+            self.free_tracks.retain(|&t| t != track);
+            self.free_sightings.retain(|&s| s != sighting);
+            self.pairs.push((track, sighting));
+        }
+    }
+}
+
+impl Track {
+    fn new(first: &Sighting, time: MediaTime) -> Self {
+        let motion = Motion::new(first.shape);
+        Self { id: None, motion, class: first.detection.class, hits: 1, seen: time, missed: 0 }
+    }
+
+    fn see(&mut self, sighting: &Sighting, time: MediaTime) {
+        self.motion.correct(sighting.shape);
+        self.class = sighting.detection.class;
+        self.hits = self.hits.saturating_add(1);
+        self.seen = time;
+        self.missed = 0;
+    }
+
+    /// What is told of it in the frame in which it was just seen.
+    fn report(&self, sighting: &Sighting, _aspect: f64) -> Option<TrackedObject> {
+        let Detection { bbox, class, confidence } = sighting.detection;
+        self.id.map(|track| TrackedObject { track, bbox: bbox.into(), class, confidence })
+    }
+}
