@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CameraId, DetectorVersion, MediaSpan, PassId, Rate, RulesetVersion, content_hash};
+use crate::{CameraId, DetectorVersion, MediaSpan, PassId, Rate, RulesetVersion, Seq, content_hash};
 
 /// A detector and how it is made to look: everything that its detections depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +47,12 @@ pub struct Pass {
     pub detector: DetectorVersion,
     /// By which rules.
     pub ruleset: RulesetVersion,
-    /// Frames outside this range are not looked at. A range that ends is finished when its last segment is
-    /// folded.
+    /// Frames outside this range are not counted.
     pub range: MediaSpan,
+    /// The first segment that is folded.
+    pub first: Seq,
+    /// The last one, with which the pass is finished; `None` for footage that goes on.
+    pub last: Option<Seq>,
 }
 
 impl Pass {
@@ -62,6 +65,8 @@ impl Pass {
             self.ruleset.0.as_bytes(),
             &self.range.start.0.to_le_bytes(),
             &self.range.end.0.to_le_bytes(),
+            &self.first.0.to_le_bytes(),
+            &self.last.map_or(-1, |seq| seq.0).to_le_bytes(),
         ]))
     }
 }

@@ -1,1 +1,17 @@
-//! Placeholder
+//! The store: what camcount knows for certain. Cameras, recordings, segments, detectors, rulesets, passes and
+//! their counts, behind domain verbs; transactions never leak out.
+//!
+//! [`Store`] is the port. [`Sqlite`] is the embedded adapter. Every adapter passes the same `conformance` suite.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod port;
+mod sqlite;
+
+pub use error::StoreError;
+pub use port::{
+    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, SegmentCommit,
+    Store,
+};
+pub use sqlite::Sqlite;

@@ -1,0 +1,77 @@
+//! Why the store refused or failed.
+
+use camcount_domain::{CameraId, DetectorVersion, MediaTime, PassId, RulesetVersion, Seq};
+
+/// Why the store refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database did not do what was asked: unreachable, full, locked, of another schema.
+    #[error("the store at {place} failed to {verb}")]
+    Database {
+        /// Where the database is, without credentials.
+        place: String,
+        /// What was asked.
+        verb: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the store at {place} could not be migrated; was it written by a newer camcount?")]
+    Migration {
+        /// Where the database is, without credentials.
+        place: String,
+        /// What went wrong.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A row holds what no version of camcount writes.
+    #[error("the store holds an unreadable {what}; restore it from a backup, or start a new data folder")]
+    Corrupt {
+        /// Which kind of row.
+        what: &'static str,
+    },
+    /// A recording overlaps with or lies before footage that is already cut.
+    #[error(
+        "recording {source_name} starts at {start}, before the end of the footage already there ({end}); \
+         recordings of one camera must follow one another"
+    )]
+    Overlap {
+        /// The recording.
+        source_name: String,
+        /// Its start.
+        start: MediaTime,
+        /// The end of the footage that is there.
+        end: MediaTime,
+    },
+    /// A camera that nobody registered.
+    #[error("no camera {0} is registered")]
+    NoCamera(CameraId),
+    /// A segment that was never cut.
+    #[error("camera {camera} has no segment {seq}")]
+    NoSegment {
+        /// The camera.
+        camera: CameraId,
+        /// The segment.
+        seq: Seq,
+    },
+    /// A pass that nobody opened.
+    #[error("no pass {0} is open")]
+    NoPass(PassId),
+    /// A detector that nobody registered.
+    #[error("no detector {0} is registered")]
+    NoDetector(DetectorVersion),
+    /// A ruleset that nobody registered.
+    #[error("no ruleset {0} is registered")]
+    NoRuleset(RulesetVersion),
+}
+
+impl StoreError {
+    /// Whether asking again later may help: the database is away, busy or full, and nothing is wrong with what
+    /// was asked.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Database { .. })
+    }
+}

@@ -1,0 +1,146 @@
+//! Passes: opening them, and what is due for them.
+
+use camcount_domain::{
+    CameraId, CountPass, DetectSegment, DetectorVersion, MediaSpan, MediaTime, Pass, PassId, RulesetVersion,
+    Seq,
+};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::Sqlite;
+use crate::{NextFold, PassProgress, StoreError};
+
+impl Sqlite {
+    pub(super) async fn insert_pass(&self, pass: &Pass) -> Result<PassId, StoreError> {
+        let id = pass.id();
+        sqlx::query(
+            "INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq,
+                                 last_seq, next_seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&id.0)
+        .bind(pass.camera.to_string())
+        .bind(&pass.detector.0)
+        .bind(&pass.ruleset.0)
+        .bind(pass.range.start.0)
+        .bind(pass.range.end.0)
+        .bind(pass.first.0)
+        .bind(pass.last.map(|seq| seq.0))
+        .execute(&self.writer)
+        .await
+        .map_err(self.failed("open a pass"))?;
+        Ok(id)
+    }
+
+    pub(super) async fn detections_due(&self, per_pass: u32) -> Result<Vec<DetectSegment>, StoreError> {
+        // The window keeps the search next to the cursor, however long the footage is.
+        let rows = sqlx::query(
+            "SELECT DISTINCT s.camera, s.seq, p.detector, s.seq - p.next_seq AS ahead FROM passes p
+             JOIN segments s ON s.camera = p.camera AND s.seq >= p.next_seq AND s.seq < p.next_seq + ?
+                            AND (p.last_seq IS NULL OR s.seq <= p.last_seq)
+             LEFT JOIN detections d ON d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
+             WHERE coalesce(d.state, 'failing') = 'failing'
+             ORDER BY ahead, s.camera, p.detector",
+        )
+        .bind(per_pass)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(self.failed("find due detections"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(DetectSegment {
+                    camera: camera_id(row)?,
+                    seq: Seq(row.get("seq")),
+                    detector: DetectorVersion(row.get("detector")),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn counts_due(&self) -> Result<Vec<CountPass>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT p.id, p.next_seq FROM passes p
+             JOIN detections d ON d.camera = p.camera AND d.seq = p.next_seq AND d.detector = p.detector
+             WHERE d.state <> 'failing' AND (p.last_seq IS NULL OR p.next_seq <= p.last_seq)
+             ORDER BY p.id",
+        )
+        .fetch_all(&self.reader)
+        .await
+        .map_err(self.failed("find due counts"))?;
+        Ok(rows.into_iter().map(|(id, next)| CountPass { pass: PassId(id), next: Seq(next) }).collect())
+    }
+
+    pub(super) async fn fold_due(&self, id: &PassId) -> Result<Option<NextFold>, StoreError> {
+        let row = sqlx::query("SELECT * FROM passes WHERE id = ?")
+            .bind(&id.0)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(self.failed("read a pass"))?
+            .ok_or_else(|| StoreError::NoPass(id.clone()))?;
+        let pass = Pass {
+            camera: camera_id(&row)?,
+            detector: DetectorVersion(row.get("detector")),
+            ruleset: RulesetVersion(row.get("ruleset")),
+            range: MediaSpan {
+                start: MediaTime(row.get("range_start_us")),
+                end: MediaTime(row.get("range_end_us")),
+            },
+            first: Seq(row.get("first_seq")),
+            last: row.get::<Option<i64>, _>("last_seq").map(Seq),
+        };
+        let seq = Seq(row.get("next_seq"));
+        if pass.last.is_some_and(|last| seq > last) {
+            return Ok(None);
+        }
+        let job = DetectSegment { camera: pass.camera, seq, detector: pass.detector.clone() };
+        let Some(outcome) = self.outcome_of(&job).await? else { return Ok(None) };
+        let (segment, recording) = self.segment_of(pass.camera, seq).await?;
+        Ok(Some(NextFold {
+            ruleset: self.ruleset(&pass.ruleset).await?,
+            detector: self.detector(&pass.detector).await?,
+            segment,
+            recording,
+            outcome,
+            state: row.get("fold_state"),
+            pass,
+        }))
+    }
+
+    pub(super) async fn progress_of(&self, id: &PassId) -> Result<PassProgress, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS segments,
+                    coalesce(sum(d.state = 'detected'), 0) AS detected,
+                    coalesce(sum(d.state = 'quarantined'), 0) AS quarantined,
+                    coalesce(sum(d.frames), 0) AS frames,
+                    coalesce(sum(CASE d.state WHEN 'detected' THEN s.end_us - s.start_us END), 0)
+                        AS detected_us,
+                    sum(s.end_us - s.start_us) AS total_us,
+                    p.next_seq - p.first_seq AS counted,
+                    p.last_seq IS NOT NULL AND p.next_seq > p.last_seq AS finished
+             FROM passes p
+             JOIN segments s ON s.camera = p.camera AND s.seq >= p.first_seq
+                            AND (p.last_seq IS NULL OR s.seq <= p.last_seq)
+             LEFT JOIN detections d ON d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
+             WHERE p.id = ? GROUP BY p.id",
+        )
+        .bind(&id.0)
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(self.failed("read a pass's progress"))?
+        .ok_or_else(|| StoreError::NoPass(id.clone()))?;
+        Ok(PassProgress {
+            segments: row.get("segments"),
+            detected: row.get("detected"),
+            quarantined: row.get("quarantined"),
+            counted: row.get("counted"),
+            frames: row.get("frames"),
+            detected_us: row.get("detected_us"),
+            total_us: row.get("total_us"),
+            finished: row.get("finished"),
+        })
+    }
+}
+
+fn camera_id(row: &SqliteRow) -> Result<CameraId, StoreError> {
+    let text: &str = row.get("camera");
+    text.parse().map(CameraId).map_err(|_| StoreError::Corrupt { what: "camera id" })
+}

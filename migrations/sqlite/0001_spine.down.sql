@@ -1,0 +1,14 @@
+DROP TABLE camera_events;
+DROP TABLE frame_metadata;
+DROP TABLE coverage;
+DROP TABLE zone_buckets;
+DROP TABLE line_buckets;
+DROP TABLE visits;
+DROP TABLE crossings;
+DROP TABLE passes;
+DROP TABLE detections;
+DROP TABLE rulesets;
+DROP TABLE detectors;
+DROP TABLE segments;
+DROP TABLE recordings;
+DROP TABLE cameras;
