@@ -1,1 +1,17 @@
-//! Placeholder
+//! Lanes of jobs: the port that every broker answers, the adapter that needs none, the suite that all of them
+//! pass, and the one place where a lane becomes the source of an apalis worker.
+//!
+//! A queue is a hint: what is due follows from the store, and losing a whole queue loses no work.
+
+mod backend;
+mod backoff;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod in_process;
+mod lane;
+mod port;
+
+pub use backend::LaneBackend;
+pub use backoff::{BACKOFF_CAP, BACKOFF_FIRST, backoff};
+pub use in_process::{InProcess, Options};
+pub use port::{BadTiming, Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Token, Verdict};
