@@ -1,7 +1,7 @@
 //! What every queue must do, as tests. An adapter's test file names a [`Harness`] and calls
 //! [`queue_conformance!`](crate::queue_conformance).
 // These are tests, also where they are built as a feature for another crate's tests.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

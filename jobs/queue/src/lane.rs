@@ -2,7 +2,7 @@
 //! argument; waiting for it is somebody else's business.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, btree_map::OccupiedEntry, hash_map::Entry},
     time::Duration,
 };
 
@@ -56,7 +56,7 @@ impl LaneJobs {
     pub(crate) fn lease(&mut self, lease: Duration, now: Instant) -> Result<Lease, Option<Instant>> {
         self.lapse(now);
         let end = self.place(later(now, lease));
-        let due = self.due.first_entry().filter(|first| first.key().0 <= now).map(|first| first.remove());
+        let due = self.due.first_entry().filter(|first| first.key().0 <= now).map(OccupiedEntry::remove);
         match due.as_ref().and_then(|key| self.held.get_mut(key)) {
             Some(held) => {
                 held.lease = Some(end);
