@@ -1,1 +1,46 @@
-//! Placeholder
+//! Frames in, quantised detections out: the only crate that knows ONNX Runtime, and a detector that needs
+//! no model at all.
+//!
+//! Detection is stateless. What is found in a frame depends on the frame, on what [`Detect::describe`]
+//! spells out and, for the motion detector, on the [`Backdrop`] of the frame's block of media time. It does
+//! not depend on other frames, on their order, or on how many threads looked at them.
+
+mod classes;
+mod device;
+mod error;
+mod graph;
+mod layouts;
+mod library;
+mod motion;
+mod network;
+mod onnx;
+mod service;
+mod suppress;
+mod ticket;
+
+use std::sync::Arc;
+
+use camcount_domain::{Detector, Frame, FrameSize, Picture, Rate};
+
+pub use device::{Device, DeviceKind};
+pub use error::DetectError;
+pub use library::{Installation, installation};
+pub use motion::{Backdrop, BackdropWanted, MotionDetector};
+pub use onnx::{OnnxDetector, OnnxOptions};
+pub use ticket::Ticket;
+
+/// A detector as the job runtime sees it.
+pub trait Detect: Send + Sync {
+    /// Everything that the detections depend on, when looking at `rate`.
+    fn describe(&self, rate: Rate) -> Detector;
+
+    /// The frames that it wants.
+    fn picture(&self) -> Picture;
+
+    /// The backdrop that it wants to be given with every frame, if any.
+    fn backdrop(&self) -> Option<BackdropWanted>;
+
+    /// Hands in a frame of a camera whose picture is `source` pixels. Blocks while the detector has enough
+    /// waiting; the answer is in the ticket.
+    fn submit(&self, frame: Frame, source: FrameSize, backdrop: Option<Arc<Backdrop>>) -> Ticket;
+}

@@ -1,0 +1,113 @@
+//! Finding ONNX Runtime and loading it, once per process.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ort::{environment::Environment, logging::LogLevel};
+
+use crate::{DetectError, DeviceKind};
+
+/// The file that the system's loader would call ONNX Runtime.
+const FILE: &str = if cfg!(windows) {
+    "onnxruntime.dll"
+} else if cfg!(target_os = "macos") {
+    "libonnxruntime.dylib"
+} else {
+    "libonnxruntime.so"
+};
+
+/// The ONNX Runtime in use, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its version, and how it was built.
+    pub version: String,
+    /// The kinds of devices it was built for. Whether one of them is there shows when a model is opened.
+    pub devices: Vec<DeviceKind>,
+}
+
+/// Loads ONNX Runtime, from `library` or from the first of the usual places that has it, and says what it is.
+///
+/// The places: `ORT_DYLIB_PATH`, beside the executable, `camcount/lib` in the user's data folder, the
+/// system's library folders.
+///
+/// # Errors
+/// When it is missing, unusable, or another one is already loaded.
+pub fn installation(library: Option<&Path>) -> Result<Installation, DetectError> {
+    Ok(load(library)?.installation)
+}
+
+/// The loaded library.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) environment: Environment,
+    pub(crate) installation: Installation,
+}
+
+/// ONNX Runtime can be loaded once only, and its environment must outlive every session.
+static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
+
+pub(crate) fn load(library: Option<&Path>) -> Result<Loaded, DetectError> {
+    let mut slot = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = slot.as_ref() {
+        let wanted = library.map(resolved);
+        return match wanted {
+            Some(wanted) if wanted != loaded.installation.path => {
+                Err(DetectError::LibraryInUse { loaded: loaded.installation.path.clone(), wanted })
+            }
+            _ => Ok(loaded.clone()),
+        };
+    }
+    let path = find(library)?;
+    let unusable = |source| DetectError::LibraryUnusable { path: path.clone(), source };
+    let environment = ort::init_from(&path)
+        .map_err(|e| unusable(Box::new(e)))?
+        .with_name("camcount")
+        .with_telemetry(false)
+        .with_logger(Arc::new(|level, _, _, place, message| match level {
+            // What matters comes back as an error too, and is logged by whoever handles it.
+            LogLevel::Fatal | LogLevel::Error => tracing::debug!(place, "onnxruntime: {message}"),
+            _ => tracing::trace!(place, "onnxruntime: {message}"),
+        }))
+        .build()
+        .map_err(|e| unusable(Box::new(e)))?;
+    environment.set_log_level(LogLevel::Warning);
+    let devices = DeviceKind::ALL.into_iter().filter(|kind| kind.is_built_in()).collect();
+    let version = ort::info().trim_start_matches("ORT Build Info: ").to_owned();
+    let loaded = Loaded { environment, installation: Installation { path, version, devices } };
+    *slot = Some(loaded.clone());
+    Ok(loaded)
+}
+
+/// One name for one file, so that two ways to write it are the same library.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn find(library: Option<&Path>) -> Result<PathBuf, DetectError> {
+    // What somebody named must be there: falling back to another one would surprise.
+    let named = library.map(Path::to_owned).or_else(|| folder("ORT_DYLIB_PATH"));
+    let candidates = named.map_or_else(|| folders().map(|folder| folder.join(FILE)).collect(), |path| vec![path]);
+    match candidates.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(resolved(path)),
+        None => Err(DetectError::LibraryMissing { looked_at: candidates }),
+    }
+}
+
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let beside = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    let data = folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")));
+    let system = ["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    beside
+        .into_iter()
+        .chain(data.map(|data| data.join("camcount/lib")))
+        .chain(system.into_iter().map(PathBuf::from))
+}
+
+fn folder(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,152 @@
+//! The inference service: one bounded queue of frames, fed by all jobs of the process, and one thread a
+//! session that empties it. It outlives every error and panic of a single frame.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+};
+
+use camcount_domain::{Confidence, DetectedFrame, Detection, Frame, FrameSize, Picture};
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::{
+    DetectError, Ticket,
+    classes::Family,
+    layouts::Layout,
+    network::{Levels, Network, Output},
+    suppress::suppress,
+    ticket::Answer,
+};
+
+/// How answers are read; the same for all sessions.
+pub(crate) struct Reading {
+    pub(crate) picture: Picture,
+    pub(crate) layout: Arc<dyn Layout>,
+    pub(crate) levels: Levels,
+    pub(crate) families: Vec<Family>,
+    pub(crate) floor: Confidence,
+    /// See [`suppress`].
+    pub(crate) overlap: i64,
+    pub(crate) batch: usize,
+}
+
+struct Request {
+    frame: Frame,
+    source: FrameSize,
+    reply: Sender<Answer>,
+}
+
+pub(crate) struct Service {
+    queue: Option<Sender<Request>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts one thread for each of `networks`.
+    pub(crate) fn start(networks: Vec<Network>, reading: &Arc<Reading>) -> Result<Self, DetectError> {
+        // One batch being looked at and one waiting, for every session.
+        let (queue, requests) = bounded(2 * networks.len() * reading.batch);
+        let mut service = Self { queue: Some(queue), threads: Vec::new() };
+        for (number, network) in networks.into_iter().enumerate() {
+            let (requests, reading) = (requests.clone(), Arc::clone(reading));
+            let thread = Builder::new()
+                .name(format!("infer-{number}"))
+                .spawn(move || work(network, &requests, &reading))
+                .map_err(|source| DetectError::NoThread { source })?;
+            service.threads.push(thread);
+        }
+        Ok(service)
+    }
+
+    /// Queues a frame; blocks while the queue is full.
+    pub(crate) fn submit(&self, frame: Frame, source: FrameSize) -> Ticket {
+        let (reply, ticket) = Ticket::pair();
+        if let Some(queue) = &self.queue {
+            // When all threads are gone the request is dropped, and the ticket says that it was closed.
+            let _ = queue.send(Request { frame, source, reply });
+        }
+        ticket
+    }
+}
+
+impl Drop for Service {
+    /// Answers what is queued, then ends the threads.
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            // A panic of the thread has been answered in the tickets.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(mut network: Network, requests: &Receiver<Request>, reading: &Reading) {
+    while let Ok(first) = requests.recv() {
+        let mut batch = vec![first];
+        // Take what is there; waiting for a fuller batch would delay live cameras.
+        batch.extend(requests.try_iter().take(reading.batch - 1));
+        let answers = look(&mut network, &batch, reading);
+        let alone = batch.len() == 1;
+        for (request, answer) in batch.into_iter().zip(answers) {
+            // One bad frame fails its whole batch: the others get another chance, each by itself.
+            let answer = match answer {
+                Err(_) if !alone => {
+                    look(&mut network, std::slice::from_ref(&request), reading).pop().unwrap_or(Err(DetectError::Closed))
+                }
+                answer => answer,
+            };
+            // Nobody need be waiting any more.
+            let _ = request.reply.send(answer);
+        }
+    }
+}
+
+/// Looks at a batch; one answer a request, whatever happens.
+fn look(network: &mut Network, batch: &[Request], reading: &Reading) -> Vec<Answer> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        for (slot, request) in batch.iter().enumerate() {
+            network.fill(slot, &request.frame.data, &reading.levels);
+        }
+        for slot in batch.len()..reading.batch {
+            network.clear(slot);
+        }
+        network.run(|outputs| -> Vec<Answer> {
+            batch.iter().enumerate().map(|(slot, request)| read(outputs, slot, request, reading)).collect()
+        })
+    }));
+    match outcome {
+        Ok(Ok(answers)) => answers,
+        Ok(Err(cause)) => {
+            let message = cause.to_string();
+            let failed = |request: &Request| DetectError::Inference {
+                time: request.frame.time,
+                source: message.clone().into(),
+            };
+            batch.iter().map(|request| Err(failed(request))).collect()
+        }
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let failed = |request: &Request| DetectError::Panicked {
+                time: request.frame.time,
+                message: message.clone(),
+            };
+            batch.iter().map(|request| Err(failed(request))).collect()
+        }
+    }
+}
+
+fn read(outputs: &[Output<'_>], slot: usize, request: &Request, reading: &Reading) -> Answer {
+    let time = request.frame.time;
+    if let Some(odd) = outputs.iter().find(|output| !output.is_finite(slot)) {
+        return Err(DetectError::NotFinite { time, output: odd.name.to_owned() });
+    }
+    let found = reading.layout.read(outputs, slot, reading.floor);
+    let placed = found.into_iter().filter_map(|candidate| {
+        let bbox = reading.picture.to_source(candidate.pixels, request.source)?;
+        Some(Detection { bbox, class: candidate.class, confidence: candidate.confidence })
+    });
+    let detections = suppress(placed.collect(), &reading.families, reading.overlap);
+    Ok(DetectedFrame { time, detections })
+}
