@@ -1,9 +1,11 @@
 //! Frames of a scene: the street, everybody in it from far to near, and the sensor's noise.
 
+use camcount_domain::MediaTime;
+
 use super::{
     canvas::{Canvas, scatter},
     figures::figure,
-    scene::{Pose, SCRIPT, Scene},
+    scene::{Mover, Pose, SCRIPT, Scene},
     street,
 };
 
@@ -18,26 +20,29 @@ pub fn render<E>(scene: &Scene, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) ->
     let (width, height) = (scene.size.width as usize, scene.size.height as usize);
     let scale = scene.size.width as f32 / SCRIPT.0 as f32;
     let empty = street::backdrop(width, height, scale);
-    let noise = noise(width * height * 3, scene.seed);
+    let noise = noise(empty.len(), scene.seed);
     let mut pixels = empty.clone();
     for frame in 0..scene.frames {
         pixels.copy_from_slice(&empty);
-        let time = scene.time(frame);
-        let mut here: Vec<(Pose, usize)> =
-            scene.movers.iter().enumerate().filter_map(|(i, m)| Some((m.pose(time)?, i))).collect();
-        here.sort_by(|(a, i), (b, j)| a.at.y.total_cmp(&b.at.y).then(i.cmp(j)));
-        let mut canvas = Canvas { pixels: &mut pixels, width, height, scale };
-        for (pose, i) in &here {
-            figure(&mut canvas, scene.movers[*i].kind, scene.movers[*i].look, pose);
-        }
+        populate(&mut Canvas { pixels: &mut pixels, width, height, scale }, scene, scene.time(frame));
         // The same grain, begun elsewhere in every frame: fresh enough, and cheap.
-        let start = (scatter(frame as i32, 0, scene.seed) * (noise.len() - pixels.len()) as f32) as usize;
+        let start = (scatter(frame as i32, 0, scene.seed) * empty.len() as f32) as usize;
         for (pixel, grain) in pixels.iter_mut().zip(&noise[start..]) {
             *pixel = pixel.saturating_add_signed(*grain);
         }
         sink(&pixels)?;
     }
     Ok(())
+}
+
+/// Draws everybody who is there at `time`, those farther away first.
+fn populate(canvas: &mut Canvas<'_>, scene: &Scene, time: MediaTime) {
+    let mut here: Vec<(Pose, &Mover)> =
+        scene.movers.iter().filter_map(|m| Some((m.pose(time)?, m))).collect();
+    here.sort_by(|(a, _), (b, _)| a.at.y.total_cmp(&b.at.y));
+    for (pose, mover) in here {
+        figure(canvas, mover.kind, mover.look, &pose);
+    }
 }
 
 /// Grain for `bytes` bytes and as many again to choose a start from: the sum of two dice, so that small is
@@ -54,7 +59,6 @@ mod tests {
     use camcount_domain::{FrameSize, Rate, content_hash};
 
     use super::*;
-    use crate::demo::scene::Mover;
 
     fn frames(scene: &Scene) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
@@ -86,7 +90,29 @@ mod tests {
             Mover::person(2, 0.0, (300.0, 300.0)).to(400.0, 300.0),
             Mover::car(1, 0.0, (100.0, 170.0)).to(600.0, 170.0),
         ];
-        assert_eq!(content_hash(&[&frames(&scene(movers))[7]]), "HASH");
+        assert_eq!(content_hash(&[&frames(&scene(movers))[7]]), "f5987cbcffbca6fb");
+    }
+
+    /// A detector must be able to tell everybody from what is behind them.
+    #[test]
+    fn everybody_stands_out_from_the_street() {
+        let (width, height) = (640, 360);
+        let empty = street::backdrop(width, height, 1.0);
+        for mover in crate::demo::street().movers {
+            let knots = &mover.knots;
+            let (start, end) = (knots[0].time, knots[knots.len() - 1].time);
+            let time = start.plus_us(end.since_us(start) * 2 / 5);
+            let bounds = mover.pose(time).unwrap().bounds();
+            let mut pixels = empty.clone();
+            let scene = Scene { movers: vec![mover], ..scene(vec![]) };
+            populate(&mut Canvas { pixels: &mut pixels, width, height, scale: 1.0 }, &scene, time);
+            let luma =
+                |p: &[u8]| (299 * i32::from(p[0]) + 587 * i32::from(p[1]) + 114 * i32::from(p[2])) / 1000;
+            let pairs = pixels.chunks(3).zip(empty.chunks(3));
+            let differing = pairs.filter(|(a, b)| (luma(a) - luma(b)).abs() > 25).count();
+            let area = (bounds[2] - bounds[0]) * 640.0 * (bounds[3] - bounds[1]) * 360.0;
+            assert!(differing as f64 > 0.4 * area, "{differing} of {area:.0} pixels: {:?}", scene.movers[0]);
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use super::{
     scene::{Kind, Pose, SCRIPT},
 };
 
-const SKIN: [Rgb; 4] = [[222.0, 172.0, 140.0], [186.0, 132.0, 98.0], [128.0, 84.0, 58.0], [205.0, 152.0, 118.0]];
+const SKIN: [Rgb; 4] =
+    [[222.0, 172.0, 140.0], [186.0, 132.0, 98.0], [128.0, 84.0, 58.0], [205.0, 152.0, 118.0]];
 const HAIR: [Rgb; 4] = [[42.0, 30.0, 24.0], [84.0, 54.0, 30.0], [26.0, 24.0, 26.0], [104.0, 72.0, 38.0]];
 const SHIRTS: [Rgb; 8] = [
     [178.0, 38.0, 42.0],
@@ -103,9 +104,20 @@ fn person(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
         };
         let hip = if sideways { apart } else { step * 0.8 };
         let (foot, ankle) = (hip + step * if sideways { 1.0 } else { 0.2 }, 0.04 + raise);
-        let knee = ((hip + foot) / 2.0 + if sideways { 0.025 + raise * 0.8 } else { 0.0 }, 0.275 + raise * 0.4);
-        canvas.limb(stand.to(hip, 0.49 + bob), stand.to(knee.0, knee.1), (0.062 * stand.unit, 0.046 * stand.unit), colour);
-        canvas.limb(stand.to(knee.0, knee.1), stand.to(foot, ankle), (0.046 * stand.unit, 0.032 * stand.unit), colour);
+        let knee =
+            ((hip + foot) / 2.0 + if sideways { 0.025 + raise * 0.8 } else { 0.0 }, 0.275 + raise * 0.4);
+        canvas.limb(
+            stand.to(hip, 0.49 + bob),
+            stand.to(knee.0, knee.1),
+            (0.062 * stand.unit, 0.046 * stand.unit),
+            colour,
+        );
+        canvas.limb(
+            stand.to(knee.0, knee.1),
+            stand.to(foot, ankle),
+            (0.046 * stand.unit, 0.032 * stand.unit),
+            colour,
+        );
         let toe = if sideways { 0.05 } else { 0.0 };
         canvas.limb(
             stand.to(foot - 0.01, ankle - 0.016),
@@ -116,12 +128,28 @@ fn person(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
     };
     let arm = |canvas: &mut Canvas<'_>, swing: f32, near: bool| {
         let sleeve = if near { dim(shirt, 0.86) } else { dim(shirt, 0.68) };
-        let shoulder = if sideways { 0.0 } else if near { -0.115 } else { 0.115 };
+        let shoulder = if sideways {
+            0.0
+        } else if near {
+            -0.115
+        } else {
+            0.115
+        };
         let hand = if sideways { 0.13 * swing } else { shoulder * 1.25 };
         let elbow = ((shoulder + hand) / 2.0 - if sideways { 0.02 } else { 0.0 }, 0.62 + bob);
         let wrist = (hand + if sideways { 0.02 } else { 0.0 }, 0.48 + bob + 0.02 * swing.abs());
-        canvas.limb(stand.to(shoulder, 0.77 + bob), stand.to(elbow.0, elbow.1), (0.042 * stand.unit, 0.034 * stand.unit), sleeve);
-        canvas.limb(stand.to(elbow.0, elbow.1), stand.to(wrist.0, wrist.1), (0.033 * stand.unit, 0.026 * stand.unit), sleeve);
+        canvas.limb(
+            stand.to(shoulder, 0.77 + bob),
+            stand.to(elbow.0, elbow.1),
+            (0.042 * stand.unit, 0.034 * stand.unit),
+            sleeve,
+        );
+        canvas.limb(
+            stand.to(elbow.0, elbow.1),
+            stand.to(wrist.0, wrist.1),
+            (0.033 * stand.unit, 0.026 * stand.unit),
+            sleeve,
+        );
         canvas.ellipse(stand.to(wrist.0 + 0.005, wrist.1 - 0.02), stand.radii(0.026, 0.028), skin);
     };
 
@@ -144,21 +172,47 @@ fn person(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
         shirt,
     );
     // A lit side and a shaded one.
-    canvas.veil(stand.to(0.0, 0.70 + bob), stand.radii(0.07, 0.13), blend(shirt, [255.0; 3], 0.35), 0.28, true);
-    canvas.limb(stand.to(-0.07, 0.495 + bob), stand.to(0.07, 0.495 + bob), (0.016 * stand.unit, 0.016 * stand.unit), dim(trousers, 0.6));
+    canvas.veil(
+        stand.to(0.0, 0.70 + bob),
+        stand.radii(0.07, 0.13),
+        blend(shirt, [255.0; 3], 0.35),
+        0.28,
+        true,
+    );
+    canvas.limb(
+        stand.to(-0.07, 0.495 + bob),
+        stand.to(0.07, 0.495 + bob),
+        (0.016 * stand.unit, 0.016 * stand.unit),
+        dim(trousers, 0.6),
+    );
     if look % 4 == 1 {
         // A backpack.
         let bag = pick(&SHIRTS, look + 3, 1);
         let behind = if sideways { -0.125 } else { 0.0 };
-        canvas.limb(stand.to(behind, 0.60 + bob), stand.to(behind, 0.74 + bob), (0.062 * stand.unit, 0.055 * stand.unit), dim(bag, 0.8));
+        canvas.limb(
+            stand.to(behind, 0.60 + bob),
+            stand.to(behind, 0.74 + bob),
+            (0.062 * stand.unit, 0.055 * stand.unit),
+            dim(bag, 0.8),
+        );
     }
-    canvas.limb(stand.to(0.004, 0.82 + bob), stand.to(0.008, 0.87 + bob), (0.034 * stand.unit, 0.032 * stand.unit), dim(skin, 0.85));
+    canvas.limb(
+        stand.to(0.004, 0.82 + bob),
+        stand.to(0.008, 0.87 + bob),
+        (0.034 * stand.unit, 0.032 * stand.unit),
+        dim(skin, 0.85),
+    );
     let face = if sideways { 0.014 } else { 0.0 };
     let top = stand.to(0.004, 0.925 + bob);
     canvas.ellipse(top, stand.radii(0.066, 0.072), hair);
     if sideways || down > 0.0 {
         canvas.ellipse(stand.to(0.004 + face, 0.908 + bob), stand.radii(0.052, 0.062), skin);
-        canvas.limb(stand.to(-0.035, 0.965 + bob), stand.to(0.04, 0.972 + bob), (0.03 * stand.unit, 0.022 * stand.unit), hair);
+        canvas.limb(
+            stand.to(-0.035, 0.965 + bob),
+            stand.to(0.04, 0.972 + bob),
+            (0.03 * stand.unit, 0.022 * stand.unit),
+            hair,
+        );
     }
     arm(canvas, -swing, true);
     if look % 3 == 2 && sideways {
@@ -210,13 +264,23 @@ fn car(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
         stand.to(s(body.glass.1), shoulder),
     ];
     canvas.convex(&cabin, dim(paint, 0.92));
-    canvas.limb(stand.to(s(body.roof.0 + 0.04), 0.955), stand.to(s(body.roof.1 - 0.04), 0.955), (0.04 * stand.unit, 0.04 * stand.unit), blend(paint, [255.0; 3], 0.25));
+    canvas.limb(
+        stand.to(s(body.roof.0 + 0.04), 0.955),
+        stand.to(s(body.roof.1 - 0.04), 0.955),
+        (0.04 * stand.unit, 0.04 * stand.unit),
+        blend(paint, [255.0; 3], 0.25),
+    );
     // Glass between the pillars.
     let glass = [52.0, 66.0, 78.0];
     let pane = |canvas: &mut Canvas<'_>, foot: (f32, f32), head: (f32, f32), colour: Rgb| {
         let (low, high) = (shoulder + 0.03, 0.90);
         canvas.convex(
-            &[stand.to(s(foot.0), low), stand.to(s(head.0), high), stand.to(s(head.1), high), stand.to(s(foot.1), low)],
+            &[
+                stand.to(s(foot.0), low),
+                stand.to(s(head.0), high),
+                stand.to(s(head.1), high),
+                stand.to(s(foot.1), low),
+            ],
             colour,
         );
     };
@@ -250,7 +314,13 @@ fn car(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
         ],
         paint,
     );
-    bar(canvas, (rear + 0.10, high - 0.07), (front - 0.26, high - 0.08), 0.022, blend(paint, [255.0; 3], 0.35));
+    bar(
+        canvas,
+        (rear + 0.10, high - 0.07),
+        (front - 0.26, high - 0.08),
+        0.022,
+        blend(paint, [255.0; 3], 0.35),
+    );
     bar(canvas, (rear + 0.12, 0.22), (front - 0.12, 0.22), 0.05, dim(paint, 0.62));
     // Door seams and handles.
     for seam in [pillar, s(body.glass.1 - 0.16)] {

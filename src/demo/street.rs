@@ -205,13 +205,11 @@ fn square(x: f32, y: f32) -> Rgb {
         return dim([150.0, 118.0, 98.0], tone * wear);
     }
     // The threshold of the passage to the left of it.
-    let sill = (x - 236.8).abs() < 0.6 + (y - HORIZON_PX as f32) * 0.006 && (201.6..324.0).contains(&y);
-    let lamp = [(236.8, 201.6), (236.8, 324.0)].iter().any(|(cx, cy)| {
-        let (u, v) = ((x - cx) / 4.2, (y - cy) / 2.2);
-        u * u + v * v < 1.0
-    });
-    if lamp {
-        return [92.0, 90.0, 92.0];
+    let half = (y - HORIZON_PX as f32) * 0.013;
+    if (x - 236.8).abs() < half && (201.6..324.0).contains(&y) {
+        let brick = dim([158.0, 112.0, 88.0], (0.9 + 0.2 * scatter((depth * 3.0) as i32, 0, 55)) * wear);
+        let joint = (depth * 3.0).rem_euclid(1.0) < 0.12 || (x - 236.8).abs() > half * 0.86;
+        return if joint { dim(brick, 0.8) } else { brick };
     }
-    if sill { dim([128.0, 122.0, 118.0], tone * wear) } else { paved }
+    paved
 }

@@ -227,7 +227,11 @@ mod tests {
         assert_eq!(of(start.clone().to(320.0, 270.0).wait(1.0).to(280.0, 270.0)).0, "");
         assert_eq!(of(start.clone().to(300.0, 340.0).to(340.0, 340.0)).0, "");
         assert_eq!(of(start.clone().to(300.0, 340.0).to(340.0, 340.0).to(280.0, 270.0)).0, "out ");
-        assert_eq!(of(start.clone().to(320.0, 270.0).wait(1.0).to(340.0, 270.0)).0, "in ", "a rest on the line");
+        assert_eq!(
+            of(start.clone().to(320.0, 270.0).wait(1.0).to(340.0, 270.0)).0,
+            "in ",
+            "a rest on the line"
+        );
         assert_eq!(of(start.to(320.0, 270.0).to(320.0, 250.0).to(340.0, 250.0)).0, "in ", "a walk along it");
     }
 
