@@ -1,1 +1,9 @@
-//! Placeholder
+//! When work is due. The store says what is missing; [`Reconciler`] asks it and publishes jobs. It keeps
+//! nothing in mind between two ticks, so any number of schedulers may tick, at any time, and deleting the
+//! whole queue loses no work.
+
+mod plan;
+mod reconcile;
+
+pub use plan::{PlanError, plan_pass};
+pub use reconcile::{Due, ReconcileError, Reconciler};

@@ -10,7 +10,7 @@ use camcount_domain::{
 };
 use futures::{TryStreamExt, future::join_all};
 
-use crate::{Added, Artifact, Committed, Kept, Outcome, SegmentCommit, Store, StoreError};
+use crate::{Added, Artifact, Committed, Kept, Outcome, Scope, SegmentCommit, Store, StoreError};
 
 const SECOND_US: i64 = 1_000_000;
 
@@ -161,7 +161,7 @@ async fn quarantine_ends_the_attempts(store: &dyn Store) {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].kind, "quarantined");
     assert_eq!(events[0].span.start, MediaTime(5 * SECOND_US));
-    assert!(!store.due_detections(10).await.unwrap().contains(&job));
+    assert!(!store.due_detections(Scope::All, 10).await.unwrap().contains(&job));
     let progress = store.progress(&id).await.unwrap();
     assert_eq!((progress.segments, progress.quarantined, progress.detected), (4, 1, 0));
 }
@@ -169,20 +169,20 @@ async fn quarantine_ends_the_attempts(store: &dyn Store) {
 async fn what_is_due_follows_from_what_is_stored(store: &dyn Store) {
     let (pass, id) = counted(store, "gate").await;
     let seqs = |due: Vec<DetectSegment>| due.into_iter().map(|d| d.seq.0).collect::<Vec<_>>();
-    assert_eq!(seqs(store.due_detections(2).await.unwrap()), [0, 1]);
-    assert!(store.due_counts().await.unwrap().is_empty());
+    assert_eq!(seqs(store.due_detections(Scope::All, 2).await.unwrap()), [0, 1]);
+    assert!(store.due_counts(Scope::All).await.unwrap().is_empty());
     assert_eq!(store.next_fold(&id).await.unwrap(), None);
 
     store.keep_artifact(&job(&pass, 1), &artifact("1")).await.unwrap();
-    assert!(store.due_counts().await.unwrap().is_empty(), "segment 0 comes first");
+    assert!(store.due_counts(Scope::All).await.unwrap().is_empty(), "segment 0 comes first");
     store.keep_artifact(&job(&pass, 0), &artifact("0")).await.unwrap();
-    assert_eq!(store.due_counts().await.unwrap(), [CountPass { pass: id.clone(), next: Seq(0) }]);
+    assert_eq!(store.due_counts(Scope::All).await.unwrap(), [CountPass { pass: id.clone(), next: Seq(0) }]);
     let next = store.next_fold(&id).await.unwrap().unwrap();
     assert_eq!((next.segment.seq, &next.outcome), (Seq(0), &Outcome::Detected(artifact("0"))));
-    assert_eq!(seqs(store.due_detections(10).await.unwrap()), [2, 3]);
+    assert_eq!(seqs(store.due_detections(Scope::All, 10).await.unwrap()), [2, 3]);
 
     commit(store, &id, 0, &SegmentCounts::default()).await;
-    assert_eq!(store.due_counts().await.unwrap(), [CountPass { pass: id.clone(), next: Seq(1) }]);
+    assert_eq!(store.due_counts(Scope::All).await.unwrap(), [CountPass { pass: id.clone(), next: Seq(1) }]);
     commit(store, &id, 1, &SegmentCounts::default()).await;
     store.quarantine(&job(&pass, 2), "gone").await.unwrap();
     let next = store.next_fold(&id).await.unwrap().unwrap();
@@ -191,7 +191,8 @@ async fn what_is_due_follows_from_what_is_stored(store: &dyn Store) {
     store.keep_artifact(&job(&pass, 3), &artifact("3")).await.unwrap();
     commit(store, &id, 3, &SegmentCounts::default()).await;
     assert!(
-        store.due_counts().await.unwrap().is_empty() && store.due_detections(9).await.unwrap().is_empty()
+        store.due_counts(Scope::All).await.unwrap().is_empty()
+            && store.due_detections(Scope::All, 9).await.unwrap().is_empty()
     );
     assert_eq!(store.next_fold(&id).await.unwrap(), None);
     let progress = store.progress(&id).await.unwrap();
@@ -202,7 +203,7 @@ async fn what_is_due_follows_from_what_is_stored(store: &dyn Store) {
 async fn passes_take_turns(store: &dyn Store) {
     let (a, _) = counted(store, "a").await;
     let (b, _) = counted(store, "b").await;
-    let due = store.due_detections(2).await.unwrap();
+    let due = store.due_detections(Scope::All, 2).await.unwrap();
     assert_eq!(due.len(), 4);
     for (pair, seq) in due.chunks(2).zip(0..) {
         assert!(pair.iter().all(|d| d.seq == Seq(seq)), "segments in front first: {due:?}");
@@ -212,6 +213,12 @@ async fn passes_take_turns(store: &dyn Store) {
         both.sort();
         assert_eq!(cameras, both, "one of each camera");
     }
+    let own = [b.id()];
+    let due = store.due_detections(Scope::Passes(&own), 2).await.unwrap();
+    assert!(due.len() == 2 && due.iter().all(|d| d.camera == b.camera), "only in scope: {due:?}");
+    store.keep_artifact(&job(&a, 0), &artifact("a")).await.unwrap();
+    assert!(store.due_counts(Scope::Passes(&own)).await.unwrap().is_empty());
+    assert_eq!(store.due_counts(Scope::All).await.unwrap().len(), 1);
 }
 
 async fn commits_follow_the_cursor(store: &dyn Store) {

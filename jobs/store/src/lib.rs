@@ -11,7 +11,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use port::{
-    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, SegmentCommit,
-    Store,
+    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
+    SegmentCommit, Store,
 };
 pub use sqlite::Sqlite;

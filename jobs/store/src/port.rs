@@ -13,6 +13,15 @@ use crate::StoreError;
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
 pub type Rows<'a, T> = BoxStream<'a, Result<T, StoreError>>;
 
+/// Whose work is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Every pass's.
+    All,
+    /// That of these passes.
+    Passes(&'a [PassId]),
+}
+
 /// What became of adding a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
@@ -176,13 +185,14 @@ pub trait Store: Send + Sync + 'static {
     /// Opens a pass at its first segment. One that is open already stays where it is.
     async fn open_pass(&self, pass: &Pass) -> Result<PassId, StoreError>;
 
-    /// Detections that unfinished passes wait for: `per_pass` of each at most, those in front first, the passes
+    /// Detections that unfinished passes in `scope` wait for: `per_pass` of each at most, those in front first, the passes
     /// taking turns. None lies more than `per_pass` segments ahead of its pass's cursor, so that detection does
     /// not run away from counting.
-    async fn due_detections(&self, per_pass: u32) -> Result<Vec<DetectSegment>, StoreError>;
+    async fn due_detections(&self, scope: Scope<'_>, per_pass: u32)
+    -> Result<Vec<DetectSegment>, StoreError>;
 
-    /// Unfinished passes whose next segment can be folded.
-    async fn due_counts(&self) -> Result<Vec<CountPass>, StoreError>;
+    /// Unfinished passes in `scope` whose next segment can be folded.
+    async fn due_counts(&self, scope: Scope<'_>) -> Result<Vec<CountPass>, StoreError>;
 
     /// Keeps a segment's detections. The first artifact wins; a later one changes nothing.
     async fn keep_artifact(&self, job: &DetectSegment, artifact: &Artifact) -> Result<Kept, StoreError>;

@@ -22,8 +22,8 @@ use sqlx::{
 };
 
 use crate::{
-    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, SegmentCommit,
-    Store, StoreError,
+    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
+    SegmentCommit, Store, StoreError,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -128,12 +128,16 @@ impl Store for Sqlite {
         self.insert_pass(pass).await
     }
 
-    async fn due_detections(&self, per_pass: u32) -> Result<Vec<DetectSegment>, StoreError> {
-        self.detections_due(per_pass).await
+    async fn due_detections(
+        &self,
+        scope: Scope<'_>,
+        per_pass: u32,
+    ) -> Result<Vec<DetectSegment>, StoreError> {
+        self.detections_due(scope, per_pass).await
     }
 
-    async fn due_counts(&self) -> Result<Vec<CountPass>, StoreError> {
-        self.counts_due().await
+    async fn due_counts(&self, scope: Scope<'_>) -> Result<Vec<CountPass>, StoreError> {
+        self.counts_due(scope).await
     }
 
     async fn keep_artifact(&self, job: &DetectSegment, artifact: &Artifact) -> Result<Kept, StoreError> {

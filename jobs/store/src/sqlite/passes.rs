@@ -7,7 +7,7 @@ use camcount_domain::{
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::Sqlite;
-use crate::{NextFold, PassProgress, StoreError};
+use crate::{NextFold, PassProgress, Scope, StoreError};
 
 impl Sqlite {
     pub(super) async fn insert_pass(&self, pass: &Pass) -> Result<PassId, StoreError> {
@@ -31,17 +31,23 @@ impl Sqlite {
         Ok(id)
     }
 
-    pub(super) async fn detections_due(&self, per_pass: u32) -> Result<Vec<DetectSegment>, StoreError> {
+    pub(super) async fn detections_due(
+        &self,
+        scope: Scope<'_>,
+        per_pass: u32,
+    ) -> Result<Vec<DetectSegment>, StoreError> {
         // The window keeps the search next to the cursor, however long the footage is.
         let rows = sqlx::query(
             "SELECT DISTINCT s.camera, s.seq, p.detector, s.seq - p.next_seq AS ahead FROM passes p
-             JOIN segments s ON s.camera = p.camera AND s.seq >= p.next_seq AND s.seq < p.next_seq + ?
+             JOIN segments s ON s.camera = p.camera AND s.seq >= p.next_seq AND s.seq < p.next_seq + ?1
                             AND (p.last_seq IS NULL OR s.seq <= p.last_seq)
              LEFT JOIN detections d ON d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
              WHERE coalesce(d.state, 'failing') = 'failing'
+               AND (?2 IS NULL OR p.id IN (SELECT value FROM json_each(?2)))
              ORDER BY ahead, s.camera, p.detector",
         )
         .bind(per_pass)
+        .bind(ids(scope))
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("find due detections"))?;
@@ -56,13 +62,15 @@ impl Sqlite {
             .collect()
     }
 
-    pub(super) async fn counts_due(&self) -> Result<Vec<CountPass>, StoreError> {
+    pub(super) async fn counts_due(&self, scope: Scope<'_>) -> Result<Vec<CountPass>, StoreError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT p.id, p.next_seq FROM passes p
              JOIN detections d ON d.camera = p.camera AND d.seq = p.next_seq AND d.detector = p.detector
              WHERE d.state <> 'failing' AND (p.last_seq IS NULL OR p.next_seq <= p.last_seq)
+               AND (?1 IS NULL OR p.id IN (SELECT value FROM json_each(?1)))
              ORDER BY p.id",
         )
+        .bind(ids(scope))
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("find due counts"))?;
@@ -137,6 +145,14 @@ impl Sqlite {
             total_us: row.get("total_us"),
             finished: row.get("finished"),
         })
+    }
+}
+
+/// The passes in `scope` as a JSON array; `None` for all.
+fn ids(scope: Scope<'_>) -> Option<String> {
+    match scope {
+        Scope::All => None,
+        Scope::Passes(passes) => Some(serde_json::json!(passes).to_string()),
     }
 }
 

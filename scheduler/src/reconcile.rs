@@ -1,0 +1,77 @@
+//! From what the store says is missing to jobs in the queue.
+
+use std::sync::Arc;
+
+use camcount_domain::JobArgs;
+use camcount_queue::{Pushed, Queue, QueueError};
+use camcount_store::{Scope, Store, StoreError};
+
+/// What one tick found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Passes whose next segment can be folded.
+    pub counts: usize,
+    /// Segments whose detections are waited for.
+    pub detections: usize,
+    /// Jobs that the queue did not have yet.
+    pub pushed: usize,
+}
+
+/// Why a tick did not get through. The next one makes up for it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReconcileError {
+    /// The store failed.
+    #[error("what is due could not be looked up")]
+    Store(#[from] StoreError),
+    /// The queue failed.
+    #[error("a job could not be published")]
+    Queue(#[from] QueueError),
+    /// A job's arguments have no JSON form.
+    #[error("a job could not be written")]
+    Args(#[from] serde_json::Error),
+}
+
+/// Publishes what is due.
+#[derive(Clone)]
+pub struct Reconciler {
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    ahead: u32,
+}
+
+impl Reconciler {
+    /// Detection of a pass runs at most `ahead` segments ahead of its counting.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, ahead: u32) -> Self {
+        Self { store, queue, ahead }
+    }
+
+    /// Publishes the jobs that passes in `scope` wait for. Jobs that the queue has already stay as they are;
+    /// when a lane is full, the rest is left to a later tick.
+    ///
+    /// # Errors
+    /// When the store or the queue fails.
+    pub async fn tick(&self, scope: Scope<'_>) -> Result<Due, ReconcileError> {
+        let counts = self.store.due_counts(scope).await?;
+        let detections = self.store.due_detections(scope, self.ahead).await?;
+        let mut due = Due { counts: counts.len(), detections: detections.len(), pushed: 0 };
+        due.pushed += self.publish(&counts).await?;
+        due.pushed += self.publish(&detections).await?;
+        tracing::trace!(?due, "reconciled");
+        Ok(due)
+    }
+
+    async fn publish<A: JobArgs>(&self, jobs: &[A]) -> Result<usize, ReconcileError> {
+        let mut pushed = 0;
+        for job in jobs {
+            match self.queue.push(job.to_job()?).await {
+                Ok(Pushed::New) => pushed += 1,
+                Ok(Pushed::Duplicate) => {}
+                Err(QueueError::Full { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(pushed)
+    }
+}
