@@ -1,0 +1,143 @@
+//! What objects are called. Names follow from what they name, so whoever needs an object can find it.
+
+use camcount_domain::{CameraId, DetectorVersion, MediaTime, Seq, content_hash};
+
+use crate::BlobError;
+
+/// The longest key in bytes that S3 takes.
+const LONGEST_KEY: usize = 1024;
+
+/// The longest name in bytes that file systems take.
+const LONGEST_PART: usize = 255;
+
+/// The detections artifact of a segment. In the order of their keys, those of one camera and detector are in
+/// the order of the footage.
+#[must_use]
+pub fn detections(camera: CameraId, seq: Seq, detector: &DetectorVersion) -> String {
+    format!("{}{:012}.parquet", detections_of(camera, detector), seq.0)
+}
+
+/// What the keys of all detections artifacts of a camera and detector begin with.
+#[must_use]
+pub fn detections_of(camera: CameraId, detector: &DetectorVersion) -> String {
+    format!("detections/{camera}/{}/", part(&detector.0))
+}
+
+/// A copy of a stream that begins at `start`, in a container whose files end in `ending` (without the dot).
+/// One folder a day (UTC); in the order of their keys, those of one camera are in the order of time.
+#[must_use]
+pub fn recording(camera: CameraId, start: MediaTime, ending: &str) -> String {
+    let start: String = start.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    let (day, time) = start.split_once('T').unwrap_or(("unknown", &start));
+    format!("recordings/{camera}/{day}/{}.{}", part(time), part(ending))
+}
+
+/// Any text as one part of a key: letters, digits and `-_.@=` as they are, all else as `~` and two hex digits
+/// a byte. Different texts give different parts; overlong ones end in a hash of the text.
+#[must_use]
+pub fn part(text: &str) -> String {
+    /// Room for what the callers put around it.
+    const LONGEST: usize = 200;
+    let mut part = String::new();
+    for (place, byte) in text.bytes().enumerate() {
+        if plain(byte) && byte != b'~' && !(place == 0 && byte == b'.') {
+            part.push(char::from(byte));
+        } else {
+            part.push_str(&format!("~{byte:02x}"));
+        }
+    }
+    if part.len() > LONGEST {
+        part.truncate(LONGEST - 17);
+        part = format!("{part}~{}", content_hash(&[text.as_bytes()]));
+    }
+    if part.is_empty() { "~".to_owned() } else { part }
+}
+
+fn plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.@=~".contains(&byte)
+}
+
+/// Checks that `key` is a relative path that means the same everywhere: parts of letters, digits and
+/// `-_.@=~`, joined by `/`, none of them hidden.
+///
+/// # Errors
+/// [`BlobError::BadKey`].
+pub fn check(key: &str) -> Result<(), BlobError> {
+    match flaw(key) {
+        None => Ok(()),
+        Some(reason) => Err(BlobError::BadKey { key: key.to_owned(), reason }),
+    }
+}
+
+fn flaw(key: &str) -> Option<&'static str> {
+    if key.len() > LONGEST_KEY {
+        return Some("it is longer than 1024 bytes");
+    }
+    key.split('/').find_map(|part| match part {
+        "" => Some("it has an empty part"),
+        _ if part.starts_with('.') => Some("a part of it begins with a dot"),
+        _ if part.len() > LONGEST_PART => Some("a part of it is longer than 255 bytes"),
+        _ if !part.bytes().all(plain) => Some("it holds other than letters, digits and -_.@=~"),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn camera() -> CameraId {
+        CameraId::of_footage("gate")
+    }
+
+    #[test]
+    fn names_follow_from_what_they_name() {
+        let detector = DetectorVersion("yolox_s@0123456789abcdef".to_owned());
+        assert_eq!(
+            detections(camera(), Seq(42), &detector),
+            format!("detections/{}/yolox_s@0123456789abcdef/000000000042.parquet", camera())
+        );
+        assert_eq!(
+            recording(camera(), "2026-05-01T08:00:00.25Z".parse().unwrap(), "mkv"),
+            format!("recordings/{}/20260501/080000.250000Z.mkv", camera())
+        );
+    }
+
+    #[test]
+    fn whatever_a_model_is_called_its_keys_are_good_and_its_own() {
+        let long = "x".repeat(255);
+        let names = ["..", "a/b", "a b", "a~20b", "käfer", ".hidden", "", "~", &long, &format!("{long}y")];
+        let keys: BTreeSet<_> = names
+            .iter()
+            .map(|name| detections(camera(), Seq(0), &DetectorVersion((*name).to_owned())))
+            .inspect(|key| check(key).unwrap())
+            .collect();
+        assert_eq!(keys.len(), names.len());
+        check(&recording(camera(), MediaTime::MAX, "../../x")).unwrap();
+    }
+
+    #[test]
+    fn keys_that_lead_elsewhere_are_refused() {
+        for bad in [
+            "",
+            "/",
+            "/etc/passwd",
+            "a//b",
+            "a/",
+            "../a",
+            "a/../b",
+            "a/.",
+            ".incoming/a",
+            "a\\b",
+            "a:b",
+            "ä",
+            "a\0",
+        ] {
+            assert!(matches!(check(bad), Err(BlobError::BadKey { .. })), "{bad:?}");
+        }
+        assert!(check(&"a/".repeat(600)).is_err() && check(&"a".repeat(256)).is_err());
+        check("a/b.c/d@e=f~20-_").unwrap();
+    }
+}
