@@ -1,0 +1,149 @@
+//! Child processes: started, watched, and never left behind.
+
+use std::{
+    io::Read,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use ffmpeg_sidecar::command::FfmpegCommand;
+
+use crate::{DecodeError, log::Log, source::redact};
+
+/// More than any answer of ffprobe about one file.
+const OUTPUT_BYTES: u64 = 16 << 20;
+
+/// A running child. Dropping it kills and reaps it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) log: Arc<Log>,
+    /// Of what it reads, for messages.
+    pub(crate) source_name: String,
+    listener: Option<thread::JoinHandle<()>>,
+}
+
+/// Starts `command`; `on_line` sees every line that it writes to standard error.
+pub(crate) fn start(
+    command: FfmpegCommand,
+    source: &str,
+    stdin: Stdio,
+    mut on_line: impl FnMut(&Log, &str) + Send + 'static,
+) -> Result<Process, DecodeError> {
+    let mut command = Command::from(command);
+    let program = command.get_program().to_owned();
+    let mut child = command.stdin(stdin).spawn().map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => DecodeError::FfmpegMissing { program: program.clone().into() },
+        _ => DecodeError::Spawn { program: program.clone().into(), source },
+    })?;
+    let log = Arc::new(Log::default());
+    let stderr = child.stderr.take();
+    let mut process = Process { child, log: Arc::clone(&log), source_name: redact(source), listener: None };
+    let listen = move || {
+        if let Some(stderr) = stderr {
+            log.drain(stderr, |line| on_line(&log, line));
+        }
+    };
+    process.listener = Some(spawn("ffmpeg-log", listen)?);
+    Ok(process)
+}
+
+/// A named thread; that there is none to be had is the machine's fault.
+pub(crate) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, DecodeError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
+    thread.map_err(|source| DecodeError::Spawn { program: name.into(), source })
+}
+
+impl Process {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// The next thing from a thread that reads the child, `None` when there will be none.
+    ///
+    /// # Errors
+    /// [`DecodeError::Stalled`] when the child showed no sign of life for `stall`.
+    pub(crate) fn next<T>(&self, from: &Receiver<T>, stall: Duration) -> Result<Option<T>, DecodeError> {
+        let mut life = self.log.life();
+        loop {
+            match from.recv_timeout(stall) {
+                Ok(item) => return Ok(Some(item)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if self.log.life() == life => {
+                    return Err(DecodeError::Stalled { source_name: self.source_name.clone(), stall });
+                }
+                Err(RecvTimeoutError::Timeout) => life = self.log.life(),
+            }
+        }
+    }
+
+    /// Waits for a child that has closed its output, and for its last words.
+    ///
+    /// # Errors
+    /// When it failed, or reading its source broke off.
+    pub(crate) fn finish(mut self) -> Result<(), DecodeError> {
+        let source = |source| DecodeError::Spawn { program: "ffmpeg".into(), source };
+        let status = self.child.wait().map_err(source)?;
+        if let Some(listener) = self.listener.take() {
+            // A listener that panicked has nothing more to tell.
+            let _ = listener.join();
+        }
+        let source_name = self.source_name.clone();
+        if let Some(detail) = self.log.broke_off() {
+            return Err(DecodeError::BrokeOff { source_name, detail });
+        }
+        if status.success() {
+            return Ok(());
+        }
+        Err(DecodeError::Broken { source_name, status: ending(status), detail: self.log.last_words() })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Either it has ended already, or this ends it, stopped or not; then it can be reaped without waiting.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How a child ended, in words.
+fn ending(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("killed by signal {signal}");
+    }
+    status.code().map_or_else(|| "it crashed".to_owned(), |code| format!("exit code {code}"))
+}
+
+/// Runs `command` to its end and returns what it wrote to standard output.
+pub(crate) fn output(command: FfmpegCommand, source: &str, stall: Duration) -> Result<Vec<u8>, DecodeError> {
+    let mut process = start(command, source, Stdio::null(), |log, _| log.live())?;
+    let (send, receive) = bounded(1);
+    if let Some(stdout) = process.stdout() {
+        spawn("ffmpeg-output", move || {
+            let mut bytes = Vec::new();
+            if stdout.take(OUTPUT_BYTES).read_to_end(&mut bytes).is_ok() {
+                // Nobody listens any more when the child was given up.
+                let _ = send.send(bytes);
+            }
+        })?;
+    }
+    let bytes = process.next(&receive, stall)?.unwrap_or_default();
+    process.finish()?;
+    Ok(bytes)
+}

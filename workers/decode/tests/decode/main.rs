@@ -1,0 +1,10 @@
+//! FFmpeg on real footage and on clips made for the purpose.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod broken;
+mod cuts;
+mod footage;
+mod speed;
+mod streams;
+mod times;
+mod written;
