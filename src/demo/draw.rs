@@ -16,7 +16,7 @@ const NOISE: f32 = 3.0;
 ///
 /// # Errors
 /// The first error of `sink`, which ends the drawing.
-pub fn render<E>(scene: &Scene, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+pub(crate) fn render<E>(scene: &Scene, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let (width, height) = (scene.size.width as usize, scene.size.height as usize);
     let scale = scene.size.width as f32 / SCRIPT.0 as f32;
     let empty = street::backdrop(width, height, scale);

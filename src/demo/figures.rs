@@ -218,7 +218,7 @@ fn person(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
     if look % 3 == 2 && sideways {
         // A shopping bag in the near hand.
         let hand = -0.13 * swing + 0.03;
-        let bag = if look % 2 == 0 { [236.0, 226.0, 200.0] } else { [120.0, 40.0, 60.0] };
+        let bag = if look.is_multiple_of(2) { [236.0, 226.0, 200.0] } else { [120.0, 40.0, 60.0] };
         canvas.convex(
             &[
                 stand.to(hand - 0.055, 0.43 + bob),

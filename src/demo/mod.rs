@@ -14,7 +14,7 @@ mod script;
 mod street;
 mod truth;
 
-pub use draw::render;
-pub use scene::{Kind, Mover, Pose, Scene};
-pub use script::{LINES, ZONES, ruleset, street};
-pub use truth::{TrueCrossing, TrueVisit, Truth, truth};
+pub(crate) use draw::render;
+pub(crate) use scene::{Kind, Mover, Pose, Scene};
+pub(crate) use script::{LINES, ZONES, ruleset, street};
+pub(crate) use truth::{TrueCrossing, TrueVisit, Truth, truth};

@@ -31,7 +31,7 @@ const DRIVE: f64 = 4.7;
 
 /// What moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A person on foot.
     Person,
     /// A car or van.
@@ -41,7 +41,7 @@ pub enum Kind {
 impl Kind {
     /// The class that a detector should give it.
     #[must_use]
-    pub fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Car => "car",
@@ -61,7 +61,7 @@ pub(super) struct Knot {
 
 /// Somebody or something with a path of straight legs, each walked at constant speed.
 #[derive(Clone, Debug)]
-pub struct Mover {
+pub(crate) struct Mover {
     /// What it is.
     pub kind: Kind,
     /// What it looks like: picks colours and shapes.
@@ -72,7 +72,7 @@ pub struct Mover {
 
 /// How a mover stands in one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pose {
+pub(crate) struct Pose {
     /// The middle between the feet or the wheels.
     pub at: Point,
     /// Height in shares of the picture's height.
@@ -88,13 +88,13 @@ pub struct Pose {
 impl Mover {
     /// A person who appears `start_s` seconds into the scene with their feet at `at`.
     #[must_use]
-    pub fn person(look: u32, start_s: f64, at: (f64, f64)) -> Self {
+    pub(crate) fn person(look: u32, start_s: f64, at: (f64, f64)) -> Self {
         Self::new(Kind::Person, look, start_s, at)
     }
 
     /// A car that appears `start_s` seconds into the scene with its wheels at `at`.
     #[must_use]
-    pub fn car(look: u32, start_s: f64, at: (f64, f64)) -> Self {
+    pub(crate) fn car(look: u32, start_s: f64, at: (f64, f64)) -> Self {
         Self::new(Kind::Car, look, start_s, at)
     }
 
@@ -105,14 +105,14 @@ impl Mover {
 
     /// From here on at `pace` times the usual speed.
     #[must_use]
-    pub fn pace(mut self, pace: f64) -> Self {
+    pub(crate) fn pace(mut self, pace: f64) -> Self {
         self.pace = pace;
         self
     }
 
     /// Straight on to `at`.
     #[must_use]
-    pub fn to(mut self, x: f64, y: f64) -> Self {
+    pub(crate) fn to(mut self, x: f64, y: f64) -> Self {
         let last = self.last();
         let (dx, dy) = (x - last.at.0, y - last.at.1);
         // Distances shrink with depth as heights do.
@@ -125,7 +125,7 @@ impl Mover {
 
     /// Stays for `seconds`.
     #[must_use]
-    pub fn wait(mut self, seconds: f64) -> Self {
+    pub(crate) fn wait(mut self, seconds: f64) -> Self {
         let last = self.last();
         self.knots.push(Knot { time: last.time.plus_us(micros(seconds)), ..last });
         self
@@ -137,7 +137,7 @@ impl Mover {
 
     /// How it stands at `time`; `None` before it appeared and after it left.
     #[must_use]
-    pub fn pose(&self, time: MediaTime) -> Option<Pose> {
+    pub(crate) fn pose(&self, time: MediaTime) -> Option<Pose> {
         let leg = self.knots.windows(2).find(|leg| leg[0].time <= time && time < leg[1].time)?;
         let (a, b) = (leg[0], leg[1]);
         let lasted_s = b.time.since_us(a.time) as f64 / 1e6;
@@ -161,7 +161,7 @@ impl Mover {
 impl Pose {
     /// Its box, not clipped to the picture: left, top, right, bottom in shares of the picture.
     #[must_use]
-    pub fn bounds(&self) -> [f64; 4] {
+    pub(crate) fn bounds(&self) -> [f64; 4] {
         let half = self.width / 2.0;
         [self.at.x - half, self.at.y - self.height, self.at.x + half, self.at.y]
     }
@@ -169,7 +169,7 @@ impl Pose {
 
 /// A script together with the picture it is filmed in. It begins at media time zero.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub(crate) struct Scene {
     /// The picture's size.
     pub size: FrameSize,
     /// Frames a second.
@@ -185,7 +185,7 @@ pub struct Scene {
 impl Scene {
     /// Media time of the frame with this number, from 0.
     #[must_use]
-    pub fn time(&self, frame: u32) -> MediaTime {
+    pub(crate) fn time(&self, frame: u32) -> MediaTime {
         MediaTime(i64::from(frame) * 1_000_000_000 / i64::from(self.rate.millihertz.max(1)))
     }
 }

@@ -9,16 +9,16 @@ use super::scene::{Mover, Scene};
 
 /// The lines that are counted, as one would write them on the command line. Over `door`, to the right is in;
 /// over `road` likewise.
-pub const LINES: [&str; 2] = ["door: 0.37,0.90 -> 0.37,0.56", "road: 0.68,0.50 -> 0.68,0.29"];
+pub(crate) const LINES: [&str; 2] = ["door: 0.37,0.90 -> 0.37,0.56", "road: 0.68,0.50 -> 0.68,0.29"];
 
 /// The zone that is counted, as one would write it on the command line.
-pub const ZONES: [&str; 1] = ["plaza: 0.50,0.60 0.90,0.60 0.95,0.93 0.46,0.93"];
+pub(crate) const ZONES: [&str; 1] = ["plaza: 0.50,0.60 0.90,0.60 0.95,0.93 0.46,0.93"];
 
 /// [`LINES`] and [`ZONES`], checked.
 ///
 /// # Errors
 /// Never for the rules above; the type is that of rules that people write.
-pub fn ruleset(size: FrameSize) -> Result<Ruleset, BadRules> {
+pub(crate) fn ruleset(size: FrameSize) -> Result<Ruleset, BadRules> {
     let draft = RulesDraft {
         classes: Vec::new(),
         lines: LINES.iter().map(|line| line.parse()).collect::<Result<_, _>>()?,
@@ -29,7 +29,7 @@ pub fn ruleset(size: FrameSize) -> Result<Ruleset, BadRules> {
 
 /// One minute of a street: people over the square, cars on the road.
 #[must_use]
-pub fn street() -> Scene {
+pub(crate) fn street() -> Scene {
     Scene {
         size: FrameSize { width: 960, height: 540 },
         rate: Rate { millihertz: 12_500 },

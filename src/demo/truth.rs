@@ -8,7 +8,7 @@ use super::scene::{Mover, Scene, normalised};
 
 /// One mover crossing one line.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TrueCrossing {
+pub(crate) struct TrueCrossing {
     /// The line's name.
     pub line: String,
     /// Which way.
@@ -23,7 +23,7 @@ pub struct TrueCrossing {
 
 /// One mover's stay in one zone.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TrueVisit {
+pub(crate) struct TrueVisit {
     /// The zone's name.
     pub zone: String,
     /// The mover's class.
@@ -38,7 +38,7 @@ pub struct TrueVisit {
 
 /// All that happens in a scene, in the order of lines and zones, then of movers, then of time.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Truth {
+pub(crate) struct Truth {
     /// Every crossing.
     pub crossings: Vec<TrueCrossing>,
     /// Every visit.
@@ -48,27 +48,27 @@ pub struct Truth {
 impl Truth {
     /// Crossings of the line in a direction by movers of a class.
     #[must_use]
-    pub fn crossed(&self, line: &str, direction: Direction, class: &str) -> usize {
+    pub(crate) fn crossed(&self, line: &str, direction: Direction, class: &str) -> usize {
         let same = |c: &&TrueCrossing| c.line == line && c.direction == direction && c.class == class;
         self.crossings.iter().filter(same).count()
     }
 
     /// How many movers came into the zone.
     #[must_use]
-    pub fn entered(&self, zone: &str) -> usize {
+    pub(crate) fn entered(&self, zone: &str) -> usize {
         self.visits.iter().filter(|v| v.zone == zone && v.entered.is_some()).count()
     }
 
     /// How many movers left the zone.
     #[must_use]
-    pub fn left(&self, zone: &str) -> usize {
+    pub(crate) fn left(&self, zone: &str) -> usize {
         self.visits.iter().filter(|v| v.zone == zone && v.left.is_some()).count()
     }
 }
 
 /// What crosses the lines and visits the zones of `rules` until the scene ends.
 #[must_use]
-pub fn truth(scene: &Scene, rules: &Ruleset) -> Truth {
+pub(crate) fn truth(scene: &Scene, rules: &Ruleset) -> Truth {
     let end = scene.time(scene.frames);
     let movers = || scene.movers.iter().enumerate();
     let wanted = |classes: &[String], class: &str| {
