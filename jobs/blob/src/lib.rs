@@ -10,7 +10,7 @@ mod folder;
 pub mod keys;
 mod parquet_file;
 mod port;
-//pub mod tables;
+pub mod tables;
 
 pub use folder::Folder;
 pub use port::{BlobError, Blobs, Put};
