@@ -1,0 +1,94 @@
+//! The fold: tracker and counter over a pass's frames in order, with a state that survives segment borders.
+//! Pure: the same frames from the same state give the same counts and the same next state, bit for bit.
+
+use camcount_count::{Counter, Rules};
+use camcount_domain::{Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts};
+use camcount_track::Tracker;
+use serde::{Deserialize, Serialize};
+
+/// Why a stored state cannot be gone on from.
+#[derive(Debug, thiserror::Error)]
+#[error("the fold's state was written by another version of camcount; recount with a new data folder")]
+pub struct BadFold;
+
+/// The state's format; it changes with the meaning of anything in it.
+const FORMAT: u8 = 1;
+
+/// Where the counting of a pass stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fold {
+    tracker: Tracker,
+    counter: Counter,
+    last: Option<MediaTime>,
+}
+
+/// What a pass counts by, made ready.
+#[derive(Debug)]
+pub struct FoldRules {
+    rules: Rules,
+    size: FrameSize,
+    continuity: Continuity,
+    range: MediaSpan,
+    /// By class, whether the ruleset wants it.
+    wanted: Vec<bool>,
+}
+
+impl FoldRules {
+    /// For detections of `classes` in pictures of `size`; frames outside `range` are not counted.
+    #[must_use]
+    pub fn new(
+        ruleset: Ruleset,
+        classes: &[String],
+        size: FrameSize,
+        continuity: Continuity,
+        range: MediaSpan,
+    ) -> Self {
+        let wanted = classes.iter().map(|class| ruleset.wants(class)).collect();
+        Self { rules: Rules::new(ruleset, classes.to_vec(), size), size, continuity, range, wanted }
+    }
+}
+
+impl Fold {
+    /// Before footage that begins at `start`.
+    #[must_use]
+    pub fn new(start: MediaTime) -> Self {
+        Self { tracker: Tracker::default(), counter: Counter::new(start), last: None }
+    }
+
+    /// Goes on from a stored state.
+    ///
+    /// # Errors
+    /// When the bytes are no state of this version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadFold> {
+        match bytes.split_first() {
+            Some((&FORMAT, state)) => postcard::from_bytes(state).map_err(|_| BadFold),
+            _ => Err(BadFold),
+        }
+    }
+
+    /// The state as bytes, equal for equal states.
+    ///
+    /// # Errors
+    /// Never for a state that came from folding.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BadFold> {
+        postcard::to_extend(self, vec![FORMAT]).map_err(|_| BadFold)
+    }
+
+    /// Folds the next frame. One from before the last one, or from outside the pass's range, adds nothing.
+    pub fn frame(&mut self, rules: &FoldRules, frame: &DetectedFrame, counts: &mut SegmentCounts) {
+        if !rules.range.contains(frame.time) || self.last.is_some_and(|last| frame.time <= last) {
+            return;
+        }
+        self.last = Some(frame.time);
+        let wanted = |class: u16| rules.wanted.get(usize::from(class)).copied().unwrap_or(false);
+        let detections: Vec<_> = frame.detections.iter().filter(|d| wanted(d.class)).copied().collect();
+        let detected = u32::try_from(detections.len()).unwrap_or(u32::MAX);
+        let tracked = self.tracker.step(&DetectedFrame { time: frame.time, detections }, rules.size);
+        self.counter.step(&rules.rules, &tracked, detected, rules.continuity, counts);
+    }
+
+    /// Ends the footage at `end`: visits that go on end here, and what was not seen until then is a gap.
+    pub fn finish(&mut self, rules: &FoldRules, end: MediaTime, counts: &mut SegmentCounts) {
+        self.counter.finish(&rules.rules, end.min(rules.range.end), rules.continuity, counts);
+    }
+}

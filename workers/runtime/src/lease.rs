@@ -1,0 +1,147 @@
+//! One lease from start to verdict: the job runs on a task of its own, so that a panic ends nothing else, and
+//! its lease is extended for as long as it runs.
+
+use std::{sync::Arc, time::Duration};
+
+use camcount_domain::{Decision, Failure};
+use camcount_queue::{Lease, Queue, Standing, Verdict, backoff};
+use tokio::{sync::broadcast, task::JoinError, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Handlers, JobEnd, Run, WorkersOptions};
+
+/// Everything that running a lease takes.
+pub(crate) struct LeaseRunner {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) handlers: Handlers,
+    pub(crate) options: WorkersOptions,
+    /// Cancels every running job.
+    pub(crate) cancel: CancellationToken,
+    pub(crate) ended: broadcast::Sender<JobEnd>,
+}
+
+/// Why a run ended without the handler's word.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the job panicked: {0}")]
+    Panic(String),
+    #[error("the job was stopped")]
+    Stopped,
+    #[error("the job ran for longer than {} s", .0.as_secs())]
+    TooLong(Duration),
+}
+
+impl LeaseRunner {
+    /// Runs the leased job and settles the lease.
+    #[tracing::instrument(name = "job", skip_all, fields(kind = lease.job.kind, key = lease.job.key, attempt = lease.attempt))]
+    pub(crate) async fn run(&self, lease: &Lease) {
+        let cancel = self.cancel.child_token();
+        let outcome = tokio::select! {
+            outcome = self.handled(lease, cancel.clone()) => Some(outcome),
+            () = self.kept_until_lost(lease) => None,
+        };
+        let Some(outcome) = outcome else {
+            // Another worker may have it by now; whatever this one still stores is fenced there.
+            cancel.cancel();
+            tracing::warn!("lost the lease; the job runs elsewhere");
+            return;
+        };
+        let (verdict, end) = self.verdict(lease, outcome);
+        self.settle(lease, verdict).await;
+        // Nobody listening is fine.
+        let _ = self.ended.send(end);
+    }
+
+    async fn handled(&self, lease: &Lease, cancel: CancellationToken) -> Result<(), Failure> {
+        let (handlers, job) = (self.handlers.clone(), lease.job.clone());
+        let run = Run { attempt: lease.attempt, cancel: cancel.clone() };
+        let span = tracing::Span::current();
+        let task =
+            tokio::spawn(tracing::Instrument::instrument(async move { handlers.run(&job, run).await }, span));
+        match tokio::time::timeout(self.options.longest_run, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(Failure::retry(Broken::from(error))),
+            Err(_) => {
+                cancel.cancel();
+                Err(Failure::retry(Broken::TooLong(self.options.longest_run)))
+            }
+        }
+    }
+
+    /// Extends the lease for as long as that works; returns when it is lost.
+    async fn kept_until_lost(&self, lease: &Lease) {
+        let mut ticks = tokio::time::interval(self.queue.timing().extend_every());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            match self.queue.extend(lease).await {
+                Ok(Standing::Held) => {}
+                Ok(Standing::Lapsed) => return,
+                // Two more chances before it lapses.
+                Err(error) => tracing::warn!(%error, "could not extend the lease"),
+            }
+        }
+    }
+
+    fn verdict(&self, lease: &Lease, outcome: Result<(), Failure>) -> (Verdict, JobEnd) {
+        let key = lease.job.key.clone();
+        let failure = match outcome {
+            Ok(()) => {
+                tracing::debug!("done");
+                return (Verdict::Done, JobEnd::Done { key });
+            }
+            Err(_) if self.cancel.is_cancelled() => {
+                tracing::debug!("given back");
+                return (Verdict::Release, JobEnd::Released { key });
+            }
+            Err(failure) => failure,
+        };
+        let reason = failure.chain();
+        match failure.decision {
+            Decision::Retry if lease.attempt < self.options.attempts => {
+                let after = backoff(lease.attempt, &key).min(self.options.longest_backoff);
+                tracing::warn!(reason, wait_ms = after.as_millis() as u64, "failed; trying again");
+                (Verdict::Retry { after }, JobEnd::Failed { key, reason })
+            }
+            Decision::Defer(after) => {
+                tracing::warn!(reason, wait_ms = after.as_millis() as u64, "put off");
+                (Verdict::Defer { after }, JobEnd::Deferred { key, reason })
+            }
+            Decision::Retry | Decision::Discard => {
+                tracing::error!(reason, "given up");
+                (Verdict::Discard { reason: reason.clone() }, JobEnd::GivenUp { key, reason })
+            }
+        }
+    }
+
+    /// Tells the queue, for as long as the lease can still be held.
+    async fn settle(&self, lease: &Lease, verdict: Verdict) {
+        let mut waits = 0;
+        let told = tokio::time::timeout(self.queue.timing().lease(), async {
+            while let Err(error) = self.queue.settle(lease, verdict.clone()).await {
+                waits += 1;
+                tracing::warn!(%error, "could not settle the lease; trying again");
+                tokio::time::sleep(backoff(waits, &lease.job.key)).await;
+            }
+        });
+        if told.await.is_err() {
+            tracing::warn!("the lease was not settled and lapses; the job runs once more");
+        }
+    }
+}
+
+impl From<JoinError> for Broken {
+    fn from(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(payload) => {
+                let text = payload
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+                    .or_else(|| payload.downcast_ref::<String>().cloned());
+                Self::Panic(text.unwrap_or_else(|| "without words".to_owned()))
+            }
+            Err(_) => Self::Stopped,
+        }
+    }
+}
