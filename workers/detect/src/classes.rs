@@ -15,8 +15,7 @@ pub(crate) fn default_names(count: usize) -> Option<Vec<String>> {
     (names.len() == count).then_some(names)
 }
 
-/// Reads `{0: 'person', 1: "driver's cab"}` or `["person", "car"]`: the quoted texts, in the order of the
-/// numbers before them, or as they come.
+/// Reads `{0: 'person', 1: "driver's cab"}`, the same with quoted numbers, or `["person", "car"]`.
 pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
     let mut names: Vec<(u32, String)> = Vec::new();
     let mut chars = text.chars();
@@ -24,6 +23,8 @@ pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
     while let Some(c) = chars.next() {
         match c {
             '0'..='9' => number.push(c),
+            // What stands before a colon was no name but a key.
+            ':' if number.is_empty() => number = names.pop()?.1,
             '\'' | '"' => {
                 let mut name = String::new();
                 loop {
@@ -59,9 +60,8 @@ pub(crate) enum Family {
 impl Family {
     pub(crate) fn of(class: &str) -> Self {
         match class.trim().to_ascii_lowercase().as_str() {
-            "car" | "truck" | "bus" | "van" | "train" | "lorry" | "pickup" | "minibus" | "vehicle" | "trailer" => {
-                Self::Wagons
-            }
+            "car" | "truck" | "bus" | "van" | "train" | "lorry" | "pickup" | "minibus" | "vehicle"
+            | "trailer" => Self::Wagons,
             "bicycle" | "bike" | "motorcycle" | "motorbike" | "scooter" | "moped" => Self::Cycles,
             _ => Self::Alone,
         }
@@ -76,7 +76,7 @@ mod tests {
     fn names_are_read_as_exporters_write_them() {
         let names = |text| parse_names(text).map(|names| names.join("|"));
         assert_eq!(names("{0: 'person', 1: 'car'}").as_deref(), Some("person|car"));
-        assert_eq!(names(r#"{"1": "car", "0": "driver's cab"}"#), None, "numbers in quotes are names");
+        assert_eq!(names(r#"{"1": "car", "0": "driver's cab"}"#).as_deref(), Some("driver's cab|car"));
         assert_eq!(names(r#"{1: "car", 0: "driver's cab"}"#).as_deref(), Some("driver's cab|car"));
         assert_eq!(names(r#"["person", "car"]"#).as_deref(), Some("person|car"));
         assert_eq!(names("{0: 'person', 2: 'car'}"), None);

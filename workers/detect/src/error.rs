@@ -154,7 +154,9 @@ pub enum DetectError {
         source: Cause,
     },
     /// The model's answer holds values that are no numbers.
-    #[error("output {output} of the model is not finite for the frame at {time}; the model or its device overflows")]
+    #[error(
+        "output {output} of the model is not finite for the frame at {time}; the model or its device overflows"
+    )]
     NotFinite {
         /// The frame.
         time: MediaTime,

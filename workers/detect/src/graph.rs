@@ -30,7 +30,8 @@ pub(crate) struct Port {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dims: Vec<_> = self.shape.iter().map(|d| if *d < 0 { "?".to_owned() } else { d.to_string() }).collect();
+        let dims: Vec<_> =
+            self.shape.iter().map(|d| if *d < 0 { "?".to_owned() } else { d.to_string() }).collect();
         write!(f, "{} {} ({})", self.name, self.kind, dims.join(","))
     }
 }

@@ -16,6 +16,8 @@ mod network;
 mod onnx;
 mod service;
 mod suppress;
+#[cfg(test)]
+mod throughput;
 mod ticket;
 
 use std::sync::Arc;

@@ -62,7 +62,13 @@ pub(crate) fn load(library: Option<&Path>) -> Result<Loaded, DetectError> {
             _ => Ok(loaded.clone()),
         };
     }
-    let path = find(library)?;
+    let loaded = start(find(library)?)?;
+    *slot = Some(loaded.clone());
+    Ok(loaded)
+}
+
+/// Loads the library and starts its one environment.
+fn start(path: PathBuf) -> Result<Loaded, DetectError> {
     let unusable = |source| DetectError::LibraryUnusable { path: path.clone(), source };
     let environment = ort::init_from(&path)
         .map_err(|e| unusable(Box::new(e)))?
@@ -78,9 +84,7 @@ pub(crate) fn load(library: Option<&Path>) -> Result<Loaded, DetectError> {
     environment.set_log_level(LogLevel::Warning);
     let devices = DeviceKind::ALL.into_iter().filter(|kind| kind.is_built_in()).collect();
     let version = ort::info().trim_start_matches("ORT Build Info: ").to_owned();
-    let loaded = Loaded { environment, installation: Installation { path, version, devices } };
-    *slot = Some(loaded.clone());
-    Ok(loaded)
+    Ok(Loaded { environment, installation: Installation { path, version, devices } })
 }
 
 /// One name for one file, so that two ways to write it are the same library.
@@ -91,7 +95,8 @@ fn resolved(path: &Path) -> PathBuf {
 fn find(library: Option<&Path>) -> Result<PathBuf, DetectError> {
     // What somebody named must be there: falling back to another one would surprise.
     let named = library.map(Path::to_owned).or_else(|| folder("ORT_DYLIB_PATH"));
-    let candidates = named.map_or_else(|| folders().map(|folder| folder.join(FILE)).collect(), |path| vec![path]);
+    let candidates =
+        named.map_or_else(|| folders().map(|folder| folder.join(FILE)).collect(), |path| vec![path]);
     match candidates.iter().find(|path| path.is_file()) {
         Some(path) => Ok(resolved(path)),
         None => Err(DetectError::LibraryMissing { looked_at: candidates }),
@@ -110,4 +115,24 @@ fn folders() -> impl Iterator<Item = PathBuf> {
 
 fn folder(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_says_where_it_was_looked_for() {
+        let missing = find(Some(Path::new("/nowhere/libonnxruntime.so"))).unwrap_err();
+        assert!(missing.is_environment());
+        let text = missing.to_string();
+        assert!(text.contains("infra/setup") && text.contains("/nowhere/libonnxruntime.so"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_library_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let unusable = start(file.path().to_owned()).err().unwrap();
+        assert!(matches!(unusable, DetectError::LibraryUnusable { .. }), "{unusable}");
+    }
 }

@@ -8,12 +8,7 @@ use ort::{
     value::{TensorElementType, TensorRef},
 };
 
-use crate::{
-    DetectError, Device,
-    error::Cause,
-    graph::Element,
-    library::Loaded,
-};
+use crate::{DetectError, Device, error::Cause, graph::Element, library::Loaded};
 
 /// The shape of a model's picture input, `(batch, 3, height, width)`; every dimension fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

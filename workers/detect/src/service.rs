@@ -91,9 +91,9 @@ fn work(mut network: Network, requests: &Receiver<Request>, reading: &Reading) {
         for (request, answer) in batch.into_iter().zip(answers) {
             // One bad frame fails its whole batch: the others get another chance, each by itself.
             let answer = match answer {
-                Err(_) if !alone => {
-                    look(&mut network, std::slice::from_ref(&request), reading).pop().unwrap_or(Err(DetectError::Closed))
-                }
+                Err(_) if !alone => look(&mut network, std::slice::from_ref(&request), reading)
+                    .pop()
+                    .unwrap_or(Err(DetectError::Closed)),
                 answer => answer,
             };
             // Nobody need be waiting any more.
@@ -149,4 +149,85 @@ fn read(outputs: &[Output<'_>], slot: usize, request: &Request, reading: &Readin
     });
     let detections = suppress(placed.collect(), &reading.families, reading.overlap);
     Ok(DetectedFrame { time, detections })
+}
+
+#[cfg(test)]
+#[path = "../tests/it/tiny.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod tiny;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use camcount_domain::{Fit, MediaTime, PixelFormat};
+
+    use super::{
+        tiny::{Twist, model},
+        *,
+    };
+    use crate::{
+        Device,
+        graph::Element,
+        layouts::{Candidate, Preparation},
+        library,
+        network::{InputShape, open_session},
+    };
+
+    /// Panics when the model answers brightly.
+    struct Fragile;
+
+    impl Layout for Fragile {
+        fn name(&self) -> &'static str {
+            "fragile"
+        }
+
+        fn preparation(&self) -> Preparation {
+            let fit = Fit::Stretch;
+            Preparation { fit, pixels: PixelFormat::Rgb, mean: [0.0; 3], divisor: [255.0; 3] }
+        }
+
+        fn classes(&self) -> usize {
+            1
+        }
+
+        fn read(&self, outputs: &[Output<'_>], slot: usize, _floor: Confidence) -> Vec<Candidate> {
+            assert!(outputs[0].slot(slot)[0] < 1.0, "too bright");
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_panic_is_one_tickets_error() {
+        let Ok(loaded) = library::load(None) else {
+            eprintln!("SKIPPED: ONNX Runtime is not installed; run infra/setup");
+            return;
+        };
+        let model = model(Twist::Mixing, None, "");
+        let session = open_session(&loaded, Device::CPU, Path::new("tiny"), &model).unwrap();
+        let shape = InputShape { batch: 2, width: 64, height: 64, element: Element::F32 };
+        let size = FrameSize { width: 64, height: 64 };
+        let reading = Arc::new(Reading {
+            picture: Picture { size, fit: Fit::Stretch, pixels: PixelFormat::Rgb },
+            layout: Arc::new(Fragile),
+            levels: Fragile.preparation().levels(),
+            families: Vec::new(),
+            floor: Confidence(1000),
+            overlap: 6000,
+            batch: 2,
+        });
+        let service = Service::start(vec![Network::new(session, shape)], &reading).unwrap();
+        let levels = [0, 255, 0, 0, 255, 0];
+        let frame = |level| Frame { time: MediaTime(i64::from(level)), data: vec![level; 3 * 64 * 64] };
+        let tickets: Vec<_> = levels.iter().map(|level| service.submit(frame(*level), size)).collect();
+        for (level, ticket) in levels.into_iter().zip(tickets) {
+            match (level, ticket.wait()) {
+                (0, Ok(_)) => {}
+                (255, Err(DetectError::Panicked { time, message })) => {
+                    assert_eq!((time, message.as_str()), (MediaTime(255), "too bright"));
+                }
+                (level, other) => panic!("{level}: {other:?}"),
+            }
+        }
+    }
 }

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn order_changes_nothing() {
-        let mut found: Vec<_> = (0..40).map(|i| seen(CAR + (i % 2) as u16, (i * 37) % 90, 80, 5000)).collect();
+        let mut found: Vec<_> =
+            (0..40).map(|i| seen(CAR + (i % 2) as u16, (i * 37) % 90, 80, 5000)).collect();
         let kept = suppress(found.clone(), &FAMILIES, 6_000);
         for turn in 1..40 {
             found.rotate_left(turn);

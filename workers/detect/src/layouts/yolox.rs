@@ -69,7 +69,12 @@ impl Layout for YoloX {
             }
             let pixels = if self.raw {
                 let Cell { x, y, stride } = *cell;
-                corners((x + row[0]) * stride, (y + row[1]) * stride, row[2].exp() * stride, row[3].exp() * stride)
+                corners(
+                    (x + row[0]) * stride,
+                    (y + row[1]) * stride,
+                    row[2].exp() * stride,
+                    row[3].exp() * stride,
+                )
             } else {
                 corners(row[0], row[1], row[2], row[3])
             };

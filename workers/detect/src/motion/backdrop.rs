@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_median_forgets_what_passed_by() {
-        let samples = [sample(&[10, 10]), sample(&[12, 200]), sample(&[14, 10]), sample(&[12, 13]), sample(&[90, 11])];
+        let samples =
+            [sample(&[10, 10]), sample(&[12, 200]), sample(&[14, 10]), sample(&[12, 13]), sample(&[90, 11])];
         let backdrop = Backdrop::median(&samples).unwrap();
         assert_eq!(backdrop.median, [12, 11]);
         assert_eq!(backdrop.noise, [2, 1]);

@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn gain_and_offset_are_seen_behind_objects() {
         let backdrop: Vec<u8> = (0..10_000_u32).map(|i| 40 + (i * 7919 % 140) as u8).collect();
-        let mut frame: Vec<u8> = backdrop.iter().map(|level| (f32::from(*level) * 1.2 - 10.0) as u8).collect();
+        let mut frame: Vec<u8> =
+            backdrop.iter().map(|level| (f32::from(*level) * 1.2 - 10.0) as u8).collect();
         frame[..3000].fill(250);
         let light = Light::between(&frame, &backdrop);
         for level in [40, 90, 170] {

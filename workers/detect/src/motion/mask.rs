@@ -39,13 +39,12 @@ impl Mask {
     /// then the camera does, or the light was switched, and no box would mean anything.
     pub(super) fn of(contrast: &[u16], width: usize, height: usize) -> Option<Self> {
         let moving: Vec<bool> = contrast.iter().map(|c| *c > CONTRAST_ONE).collect();
-        if 2 * moving.iter().filter(|moving| **moving).count() > moving.len() {
-            return None;
-        }
         let mask = Self { width, height, moving };
         // Speckles: fewer than 4 of a pixel's 3x3 neighbourhood. Then a closing, taller than it is wide,
         // since people break apart at the belt and not along the spine.
-        Some(mask.rank(1, 1, 4).rank(1, 2, 1).rank(1, 2, 15))
+        let mask = mask.rank(1, 1, 4).rank(1, 2, 1).rank(1, 2, 15);
+        let count = mask.moving.iter().filter(|moving| **moving).count();
+        (2 * count <= mask.moving.len()).then_some(mask)
     }
 
     /// A pixel moves when at least `least` pixels do in the neighbourhood of `dx` and `dy` around it. Beyond
