@@ -10,11 +10,13 @@ const LONGEST_KEY: usize = 1024;
 /// The longest name in bytes that file systems take.
 const LONGEST_PART: usize = 255;
 
-/// The detections artifact of a segment. In the order of their keys, those of one camera and detector are in
-/// the order of the footage.
+/// A detections artifact of a segment, by the SHA-256 of its bytes: two workers whose hardware differs may write
+/// two of them, and the store says which one won. In the order of their keys, those of one camera and detector
+/// are in the order of the footage.
 #[must_use]
-pub fn detections(camera: CameraId, seq: Seq, detector: &DetectorVersion) -> String {
-    format!("{}{:012}.parquet", detections_of(camera, detector), seq.0)
+pub fn detections(camera: CameraId, seq: Seq, detector: &DetectorVersion, sha256: &str) -> String {
+    let digest = sha256.get(..16).unwrap_or(sha256);
+    format!("{}{:012}-{}.parquet", detections_of(camera, detector), seq.0, part(digest))
 }
 
 /// What the keys of all detections artifacts of a camera and detector begin with.
@@ -96,8 +98,8 @@ mod tests {
     fn names_follow_from_what_they_name() {
         let detector = DetectorVersion("yolox_s@0123456789abcdef".to_owned());
         assert_eq!(
-            detections(camera(), Seq(42), &detector),
-            format!("detections/{}/yolox_s@0123456789abcdef/000000000042.parquet", camera())
+            detections(camera(), Seq(42), &detector, "00ff"),
+            format!("detections/{}/yolox_s@0123456789abcdef/000000000042-00ff.parquet", camera())
         );
         assert_eq!(
             recording(camera(), "2026-05-01T08:00:00.25Z".parse().unwrap(), "mkv"),
@@ -111,7 +113,7 @@ mod tests {
         let names = ["..", "a/b", "a b", "a~20b", "käfer", ".hidden", "", "~", &long, &format!("{long}y")];
         let keys: BTreeSet<_> = names
             .iter()
-            .map(|name| detections(camera(), Seq(0), &DetectorVersion((*name).to_owned())))
+            .map(|name| detections(camera(), Seq(0), &DetectorVersion((*name).to_owned()), "00"))
             .inspect(|key| check(key).unwrap())
             .collect();
         assert_eq!(keys.len(), names.len());

@@ -1,4 +1,6 @@
 //! A lane under a real apalis worker.
+// A test may unwrap, and so may what it calls.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     collections::VecDeque,

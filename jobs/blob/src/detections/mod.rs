@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `frame` | int | the frame's place in the segment, from 0 |
 //! | `media_time` | timestamp in µs, UTC | when the camera saw it |
-//! | `left`, `top`, `right`, `bottom` | float | 0..1 in the picture, origin top left; a multiple of 1/[`GRID`], so exact |
+//! | `box_left`, `box_top`, `box_right`, `box_bottom` | float | 0..1 in the picture, origin top left; a multiple of 1/[`GRID`], so exact |
 //! | `class` | text | what it is |
 //! | `class_index` | int | its place in the file's list of classes |
 //! | `confidence` | float | 0..1, in steps of 1/[`CONFIDENCE_ONE`] |
@@ -42,6 +42,12 @@ mod note {
     pub(super) const GRID: &str = "camcount.grid";
     pub(super) const CLASSES: &str = "camcount.classes";
     pub(super) const SHA256: &str = "camcount.sha256";
+}
+
+/// The SHA-256 of an artifact's bytes in hex, by which the store knows it.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is wrong with an artifact or with what was to become one.
@@ -83,10 +89,10 @@ fn schema() -> Schema {
     Schema::new(vec![
         field("frame", DataType::UInt32),
         field("media_time", media_time()),
-        of_detection("left", DataType::Float32),
-        of_detection("top", DataType::Float32),
-        of_detection("right", DataType::Float32),
-        of_detection("bottom", DataType::Float32),
+        of_detection("box_left", DataType::Float32),
+        of_detection("box_top", DataType::Float32),
+        of_detection("box_right", DataType::Float32),
+        of_detection("box_bottom", DataType::Float32),
         of_detection("class", DataType::Utf8),
         of_detection("class_index", DataType::UInt16),
         of_detection("confidence", DataType::Float32),

@@ -148,7 +148,7 @@ fn analysts_get_plain_columns() {
     assert_eq!(batch.num_rows(), 15 + 135 * 4);
     let classes = batch.column_by_name("class").unwrap().as_string::<i32>();
     assert!(classes.is_null(0) && classes.value(3) == "käfer");
-    let lefts = batch.column_by_name("left").unwrap().as_primitive::<Float32Type>();
+    let lefts = batch.column_by_name("box_left").unwrap().as_primitive::<Float32Type>();
     assert_eq!(lefts.value(1), 37.0 / 32_768.0);
 }
 

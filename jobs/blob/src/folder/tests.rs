@@ -81,3 +81,49 @@ async fn failures_say_where_and_what_to_do() {
     let text = Folder::open(&file).err().unwrap().to_string();
     assert!(text.starts_with("could not make the folder for blobs at /"), "{text}");
 }
+
+const KILLED_FOLDER: &str = "CAMCOUNT_TEST_KILLED_FOLDER";
+
+fn object(n: usize) -> Bytes {
+    Bytes::from(vec![n as u8; 300_000])
+}
+
+/// The other half of the test below, run as a process of its own.
+#[tokio::test]
+#[ignore = "writes until it is killed"]
+async fn write_until_killed() {
+    let Some(root) = std::env::var_os(KILLED_FOLDER) else { return };
+    let folder = Folder::open(root.as_ref()).unwrap();
+    for n in 0.. {
+        folder.put(&format!("a/{n}"), object(n)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_whole_objects_and_its_litter_is_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "folder::tests::write_until_killed", "--ignored"])
+        .env(KILLED_FOLDER, root.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !root.path().join("a/20").exists() {
+        assert!(process.try_wait().unwrap().is_none(), "the process ended by itself");
+        tokio::task::yield_now().await;
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(root.path().join(".incoming/0/lock").exists(), "it had no time to clean up");
+
+    let folder = Folder::open(root.path()).unwrap();
+    let left: Vec<_> =
+        fs::read_dir(root.path().join(".incoming/0")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["lock"], "only that of the new process");
+    let keys = folder.list("a/", None, usize::MAX).await.unwrap();
+    assert!(keys.len() > 20);
+    for key in keys {
+        let n = key.strip_prefix("a/").unwrap().parse().unwrap();
+        assert!(folder.get(&key).await.unwrap() == object(n), "{key}");
+    }
+}

@@ -15,7 +15,7 @@ pub trait Record: Sized + 'static {
 
 /// A column of a kind of row.
 pub struct Column<R: 'static> {
-    /// Its name, with its unit.
+    /// Its name, with its unit; no word that SQL keeps for itself.
     pub name: &'static str,
     /// Its type and its values.
     pub read: Read<R>,
@@ -63,8 +63,8 @@ impl Record for Crossing {
 impl Record for Visit {
     const TABLE: &'static str = "visits";
     const COLUMNS: &'static [Column<Self>] = &[
-        column("entered", Time(|row| row.entered)),
-        column("left", Time(|row| row.left)),
+        column("entered_time", Time(|row| row.entered)),
+        column("left_time", Time(|row| row.left)),
         column("zone", Text(|row| &row.zone)),
         column("class", Text(|row| &row.class)),
         column("dwell_us", Whole(|row| row.left.since_us(row.entered))),
@@ -79,8 +79,8 @@ impl Record for Visit {
 impl Record for LineBucket {
     const TABLE: &'static str = "line_counts";
     const COLUMNS: &'static [Column<Self>] = &[
-        column("start", Time(|row| row.start)),
-        column("end", Time(|row| row.start.plus_us(BUCKET_US))),
+        column("bucket_start", Time(|row| row.start)),
+        column("bucket_end", Time(|row| row.start.plus_us(BUCKET_US))),
         column("line", Text(|row| &row.line)),
         column("class", Text(|row| &row.class)),
         column("count_in", Whole(|row| row.count_in)),
@@ -91,11 +91,11 @@ impl Record for LineBucket {
 impl Record for ZoneBucket {
     const TABLE: &'static str = "zone_counts";
     const COLUMNS: &'static [Column<Self>] = &[
-        column("start", Time(|row| row.start)),
-        column("end", Time(|row| row.start.plus_us(BUCKET_US))),
+        column("bucket_start", Time(|row| row.start)),
+        column("bucket_end", Time(|row| row.start.plus_us(BUCKET_US))),
         column("zone", Text(|row| &row.zone)),
-        column("entered", Whole(|row| row.entered)),
-        column("left", Whole(|row| row.left)),
+        column("count_entered", Whole(|row| row.entered)),
+        column("count_left", Whole(|row| row.left)),
         column("occupancy_min", Whole(|row| row.occupancy_min)),
         column("occupancy_max", Whole(|row| row.occupancy_max)),
         column("occupied_us", Whole(|row| row.occupied_us)),
@@ -106,8 +106,8 @@ impl Record for ZoneBucket {
 impl Record for CoverageBucket {
     const TABLE: &'static str = "coverage";
     const COLUMNS: &'static [Column<Self>] = &[
-        column("start", Time(|row| row.start)),
-        column("end", Time(|row| row.start.plus_us(BUCKET_US))),
+        column("bucket_start", Time(|row| row.start)),
+        column("bucket_end", Time(|row| row.start.plus_us(BUCKET_US))),
         column("observed_us", Whole(|row| row.observed_us)),
         column("gap_us", Whole(|row| row.gap_us)),
     ];

@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use arrow_array::{Array, RecordBatch, cast::AsArray, types::*};
+use arrow_array::{
+    Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int64Type, TimestampMicrosecondType},
+};
+use arrow_schema::DataType;
 use camcount_domain::{Confidence, Direction, MediaTime, TrackId};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -48,8 +53,6 @@ fn cell(column: &dyn Array, row: usize) -> String {
         other => panic!("an unexpected type: {other}"),
     }
 }
-
-use arrow_schema::DataType;
 
 #[test]
 fn parquet_and_csv_say_the_same() {
@@ -98,7 +101,7 @@ fn files_are_read_by_people_too() {
     );
     assert_eq!(
         fs::read_to_string(folder.path().join("coverage.csv")).unwrap(),
-        "camera,start,end,observed_us,gap_us,ruleset,detector\n\
+        "camera,bucket_start,bucket_end,observed_us,gap_us,ruleset,detector\n\
          gate,1970-01-01T00:00:00.000000Z,1970-01-01T00:00:10.000000Z,9,1,rules@0,motion@1\n"
     );
     assert_eq!(
