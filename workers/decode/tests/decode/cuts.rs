@@ -15,7 +15,10 @@ macro_rules! real_clips {
             let looks = assert_cuts_change_nothing(&source, &$cuts);
             assert_eq!(looks.len(), $frames);
             let times: Vec<i64> = looks.iter().map(|look| look.0).collect();
-            assert_eq!(times, times_by_ffprobe(&source));
+            // ffprobe knows no times of the last frames of some AVI files.
+            let expected = times_by_ffprobe(&source);
+            assert!(expected.len() + 2 >= times.len());
+            assert_eq!(&times[..expected.len()], expected);
         }
     )*};
 }
@@ -23,12 +26,12 @@ macro_rules! real_clips {
 real_clips! {
     vtest_in_mp4: "vtest_pets09s2l1_480x360.mp4", 795, [3_700_000, 2 * SECOND];
     vtest_in_avi: "vtest_pets09s2l1_480x360.avi", 795, [3_700_000, 2 * SECOND];
-    one_by_one: "one-by-one-person-detection.mp4", 1394, [3_700_000];
+    one_by_one: "one-by-one-person-detection.mp4", 1394, [13_700_000];
     car_park: "car-detection.mp4", 377, CUTS;
     traffic_at_24_fps: "traffic_topdown_640x360.mp4", 480, CUTS;
     motorway: "motorway_cars_trucks_1024x576.mp4", 307, CUTS;
-    road: "road_cars_1280x720.mp4", 268, CUTS;
-    street_at_29_97_fps: "street_people_1280x720.mp4", 314, CUTS;
+    road: "road_cars_1280x720.mp4", 268, [3_700_000, 2 * SECOND];
+    street_at_29_97_fps: "street_people_1280x720.mp4", 314, [2_777_777, 3_700_000];
     ms_mpeg4_in_avi: "bgslib_cars_640x360.avi", 374, CUTS;
     cyclist: "Testvideo_Cars-Cyclist_FR20_2020-01-01_00-00-00.mp4", 60, [50_000, 120_000, SECOND];
     truck: "Testvideo_Cars-Truck_FR20_2020-01-01_00-00-00.mp4", 60, [149_999, SECOND];
@@ -112,15 +115,14 @@ fn edit_lists_that_start_between_key_frames() {
 #[test]
 fn frames_at_any_times() {
     let studio = Studio::new();
-    // Steps between 1/90 s and 0.4 s, and a hole of 3 s.
-    let times = "setpts='(N/15+0.19*sin(N*N)/3+3*gt(N,60))/TB'";
+    // Steps between 7 and 126 ms, and a hole of 3 s.
+    let times = "setpts='(N/15+0.03*sin(N*N)+3*gt(N,60))/TB'";
     let args = ["-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/90000", "-c:v", "libx264", "-g", "30"];
     for name in ["variable.mp4", "variable.mkv"] {
         let source = studio.shoot(name, 8, 15, &args);
         let looks = assert_cuts_change_nothing(&source, &[433_211, 290_001]);
-        let mut times = times_by_ffprobe(&source);
-        times.dedup();
-        assert_eq!(looks.iter().map(|look| look.0).max(), times.iter().copied().max(), "{name}");
+        let times: Vec<i64> = looks.iter().map(|look| look.0).collect();
+        assert_eq!(times, times_by_ffprobe(&source), "{name}");
         assert!(looks.windows(2).any(|pair| pair[1].0 - pair[0].0 > 2_900_000), "{name}");
     }
 }
@@ -141,7 +143,10 @@ fn a_picture_that_changes_its_size() {
     studio.ffmpeg("large.ts", &args);
     studio.ffmpeg("both.ts", &["-i", "concat:small.ts|large.ts", "-c", "copy"]);
     let source = studio.ffmpeg("both.mkv", &["-i", "both.ts", "-c", "copy"]);
-    assert_eq!(assert_cuts_change_nothing(&source, &[433_211, SECOND]).len(), 90);
+    assert_eq!(
+        assert_cuts_change_nothing(&source, &[433_211, SECOND]).len(),
+        times_by_ffprobe(&source).len()
+    );
 }
 
 #[test]

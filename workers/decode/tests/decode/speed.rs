@@ -1,1 +1,53 @@
-//! Speed.
+//! How fast frames come, beside FFmpeg decoding into nothing: `cargo test --release -p camcount-decode speed --
+//! --ignored --nocapture`.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use camcount_decode::Ffmpeg;
+use camcount_domain::{Fit, FrameSize, MediaSpan, Picture, PixelFormat, Rate};
+
+use crate::footage::{EVERY, real, recording};
+
+fn best_of_three(run: impl Fn()) -> Duration {
+    let time = || {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    };
+    (0..3).map(|_| time()).min().unwrap()
+}
+
+#[test]
+#[ignore = "measures; run it on a quiet machine"]
+fn speed_beside_bare_ffmpeg() {
+    let ffmpeg = Ffmpeg::default();
+    let picture = Picture {
+        size: FrameSize { width: 416, height: 416 },
+        fit: Fit::TopLeft { pad: 114 },
+        pixels: PixelFormat::Rgb,
+    };
+    for name in ["vtest_pets09s2l1_480x360.mp4", "street_people_1280x720.mp4"] {
+        let Some(source) = real(name) else { return };
+        let recording = recording(&ffmpeg, &source);
+        let bare = best_of_three(|| {
+            let args = ["-v", "error", "-nostdin", "-threads", "1", "-i", &source, "-an", "-f", "null", "-"];
+            assert!(Command::new("ffmpeg").args(args).status().unwrap().success());
+        });
+        for rate in [EVERY, Rate::DEFAULT, Rate { millihertz: 5_000 }] {
+            let count = || {
+                let frames = ffmpeg.frames(&recording, MediaSpan::ALL, rate, &picture).unwrap();
+                frames.map(Result::unwrap).count()
+            };
+            let frames = count();
+            let ours = best_of_three(|| assert_eq!(count(), frames));
+            eprintln!(
+                "{name} at {} mHz: {frames} frames in {ours:.2?}; decoding alone {bare:.2?}; ratio {:.2}",
+                rate.millihertz,
+                ours.as_secs_f64() / bare.as_secs_f64()
+            );
+        }
+    }
+}

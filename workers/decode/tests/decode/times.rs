@@ -35,11 +35,11 @@ fn rotated_pictures_are_shown_upright() {
     };
     let frame = ffmpeg.frames(&recording, MediaSpan::ALL, EVERY, &picture).unwrap().next().unwrap().unwrap();
     let pixel = |x: usize, y: usize| -> [u8; 3] { frame.data[(y * 64 + x) * 3..][..3].try_into().unwrap() };
-    // The left half is blue; turned clockwise it is the upper half.
+    // The left half is blue. FFmpeg writes "90" as a quarter turn to the left, which puts it at the bottom.
     let [red, _, blue] = pixel(16, 8);
-    assert!(blue > 200 && red < 50);
-    let [red, _, blue] = pixel(16, 56);
     assert!(red > 200 && blue < 50);
+    let [red, _, blue] = pixel(16, 56);
+    assert!(blue > 200 && red < 50);
     assert_eq!(pixel(40, 30), [7, 7, 7]);
 }
 
