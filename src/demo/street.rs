@@ -166,7 +166,7 @@ fn road(x: f32, y: f32) -> Rgb {
     let (across, _) = ground(x, y);
     let grain = 0.90 + 0.10 * cloud(x / 1.3, y / 0.9, 31) + 0.10 * cloud(x / 46.0, y / 7.0, 32);
     // Tyres polish two tracks into each lane.
-    let track = [122.0, 131.0, 156.0, 167.0].iter().map(|row| (y - row).abs()).fold(9.0, f32::min);
+    let track = [117.0, 126.0, 153.0, 165.0].iter().map(|row| (y - row).abs()).fold(9.0, f32::min);
     let asphalt = dim([104.0, 104.0, 106.0], grain * (0.95 + 0.007 * track.min(8.0)));
     let edge = (y - 110.0).abs() < 0.5 || (y - 174.5).abs() < 0.8;
     let dash = (y - LANES_MEET).abs() < 0.75 && (across / 6.0).rem_euclid(1.0) < 0.45;
