@@ -208,9 +208,9 @@ fn person(canvas: &mut Canvas<'_>, look: u32, pose: &Pose) {
     if sideways || down > 0.0 {
         canvas.ellipse(stand.to(0.004 + face, 0.908 + bob), stand.radii(0.052, 0.062), skin);
         canvas.limb(
-            stand.to(-0.035, 0.965 + bob),
-            stand.to(0.04, 0.972 + bob),
-            (0.03 * stand.unit, 0.022 * stand.unit),
+            stand.to(-0.03, 0.948 + bob),
+            stand.to(0.036, 0.956 + bob),
+            (0.026 * stand.unit, 0.018 * stand.unit),
             hair,
         );
     }

@@ -1,0 +1,264 @@
+//! `camcount count`: from footage to counts, in one process.
+
+use std::{
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use camcount_blob::tables::Origin;
+use camcount_decode::Ffmpeg;
+use camcount_detect::{Detect, MotionDetector, OnnxDetector, OnnxOptions};
+use camcount_domain::{CameraId, DetectorVersion, MediaTime, PassId, Rate, Ruleset, rules::RulesDraft};
+use camcount_runtime::Detectors;
+use camcount_scheduler::plan_pass;
+use camcount_store::Store;
+use clap::Args;
+use futures::TryStreamExt;
+
+use super::{INTERRUPTED, PARTIAL};
+use crate::{
+    cli::Format,
+    config::Config,
+    embedded::{self, DataDir, Ended},
+    export,
+    footage::{self, Registered, Registering},
+    media_range::{RangeEnd, range},
+    progress::FootageBar,
+    report::{self, Heading, Json, Report, Segments, Tally},
+    rules_input::{RulesArgs, check_classes},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  camcount count street.mp4 --model yolox_nano.onnx --line 'door: 0.5,0 -> 0.5,1' --classes person
+  camcount count recordings/ --zone 'hall: 0.1,0.5 0.9,0.5 0.9,1 0.1,1' --format json
+  camcount count a.mp4 b.mp4 --rules rules.toml --out counts/ --from 0:10:00 --to 0:20:00
+
+Interrupted and run again, it goes on where it was. With other lines over the same footage it counts what was
+detected before and looks at nothing again.";
+
+/// Arguments of `count`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CountArgs {
+    /// Files, folders of recordings (one camera each), or HTTP(S) and HLS URLs with an end
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    looking: LookingArgs,
+    /// Count from here: a date and time, or an offset from the start like 90, 1:30 or 0:01:30.5
+    #[arg(long, value_name = "TIME")]
+    from: Option<RangeEnd>,
+    /// Count to here, not included
+    #[arg(long, value_name = "TIME")]
+    to: Option<RangeEnd>,
+    /// Media time of the first frame, like 2026-05-01T08:00:00Z [default: from the file's name (taken as UTC) or
+    /// its container]
+    #[arg(long, value_name = "TIME")]
+    start_time: Option<MediaTime>,
+    /// What to call the camera [default: the input's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// How counts are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write crossings, visits, buckets, coverage and frame metadata there, as Parquet and CSV
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// How footage is looked at.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "How footage is looked at")]
+pub(crate) struct LookingArgs {
+    /// An ONNX model, or motion for the detector without one, which needs a camera that stands still
+    #[arg(long, default_value = "motion", env = "CAMCOUNT_MODEL", value_name = "FILE")]
+    pub model: PathBuf,
+    /// How many frames a second are looked at, at most
+    #[arg(long, default_value = "15", value_parser = parse_rate, value_name = "N")]
+    pub fps: Rate,
+    /// How long segments are, in seconds: the unit of work; counts do not depend on it
+    #[arg(long, default_value = "10", value_parser = parse_seconds, value_name = "SECONDS")]
+    pub segment: i64,
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    let fps = text.parse().ok().and_then(Rate::from_fps);
+    fps.ok_or_else(|| "write a number of frames a second from 0.001 to 1000".to_owned())
+}
+
+/// Seconds as microseconds.
+fn parse_seconds(text: &str) -> Result<i64, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|s| (0.1..=86_400.0).contains(s));
+    seconds.map(|s| (s * 1e6).round() as i64).ok_or_else(|| "write seconds from 0.1 to 86400".to_owned())
+}
+
+/// What is to be counted.
+pub(crate) struct Request<'a> {
+    pub inputs: &'a [String],
+    pub rules: RulesDraft,
+    pub looking: &'a LookingArgs,
+    pub range: (Option<RangeEnd>, Option<RangeEnd>),
+    pub start: Option<MediaTime>,
+    pub name: Option<&'a str>,
+}
+
+/// One counted camera.
+pub(crate) struct Counted {
+    camera: CameraId,
+    pass: PassId,
+    rules: Ruleset,
+    heading: Heading,
+}
+
+impl Counted {
+    /// Whose counts these are.
+    fn origin(&self) -> Origin {
+        Origin {
+            camera: self.heading.camera.clone(),
+            ruleset: self.rules.version(),
+            detector: DetectorVersion(self.heading.model.clone()),
+        }
+    }
+
+    /// What was counted.
+    pub(crate) async fn report(&self, store: &dyn Store) -> Result<Report> {
+        let segments = Segments::from(store.progress(&self.pass).await?);
+        Ok(Tally::of_pass(store, &self.pass, self.rules.clone()).await?.report(&self.heading, segments))
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
+    let request = Request {
+        inputs: &args.inputs,
+        rules: args.rules.draft()?,
+        looking: &args.looking,
+        range: (args.from, args.to),
+        start: args.start_time,
+        name: args.name.as_deref(),
+    };
+    let data = DataDir::open(&config.data_dir).await?;
+    let (ended, counted) = count(&data, request, config).await?;
+    if ended == Ended::Interrupted {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    let store = &*data.store;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut partial = false;
+    for (n, one) in counted.iter().enumerate() {
+        let report = one.report(store).await?;
+        partial |= report.segments.quarantined > 0;
+        match args.format {
+            Format::Table => report::table(&mut out, &report)?,
+            Format::Csv => report::csv(&mut out, &report, n == 0)?,
+            Format::Json => {
+                let mut json = Json::begin(&mut out, &report)?;
+                let mut crossings = store.crossings(&one.pass);
+                while let Some(crossing) = crossings.try_next().await? {
+                    json.crossing(&one.heading, &crossing)?;
+                }
+                json.end()?;
+            }
+        }
+        out.flush()?;
+        for event in store.camera_events(one.camera).await? {
+            let from_s = event.span.start.since_us(one.heading.start) / 1_000_000;
+            let to_s = event.span.end.since_us(one.heading.start) / 1_000_000;
+            eprintln!("warning: {}: {from_s} s to {to_s} s were given up: {}", report.camera, event.detail);
+        }
+    }
+    if let Some(folder) = &args.out {
+        let passes: Vec<_> = counted.iter().map(|one| (one.origin(), one.pass.clone())).collect();
+        export::write(store, &passes, folder).await?;
+    }
+    Ok(if partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
+}
+
+/// Registers the footage, opens a pass for each camera, and runs them to their end.
+pub(crate) async fn count(
+    data: &DataDir,
+    request: Request<'_>,
+    config: &Config,
+) -> Result<(Ended, Vec<Counted>)> {
+    let store = &*data.store;
+    let ffmpeg = Ffmpeg::new(config.ffmpeg.clone());
+    tokio::task::block_in_place(|| ffmpeg.check())?;
+    let mut detectors = Detectors::default();
+    let detect = tokio::task::block_in_place(|| open(&request.looking.model, config))?;
+    let detector = detectors.load(detect, request.looking.fps);
+    let version = store.register_detector(&detector).await?;
+
+    let mut counted = Vec::new();
+    let mut total_us = 0;
+    for input in request.inputs {
+        let registering = Registering {
+            store,
+            ffmpeg: &ffmpeg,
+            copies: &footage::copies(&config.data_dir),
+            start: request.start,
+            name: request.name,
+            segment_us: request.looking.segment,
+        };
+        let Registered { camera, start, frame_size } = registering
+            .register(input)
+            .await
+            .with_context(|| format!("{} cannot be counted", shown(input)))?;
+        let rules = request.rules.clone().resolve(frame_size)?;
+        check_classes(&rules, &detector.classes)?;
+        let ruleset = store.register_ruleset(&rules).await?;
+        let span = range(request.range.0, request.range.1, start);
+        let pass = plan_pass(store, camera.id, version.clone(), ruleset, span).await?;
+        let id = store.open_pass(&pass).await?;
+        total_us += store.progress(&id).await?.total_us;
+        let heading = Heading {
+            camera: camera.name.clone(),
+            model: version.0.clone(),
+            start,
+            start_known: camera.start_known,
+        };
+        counted.push(Counted { camera: camera.id, pass: id, rules, heading });
+    }
+    let passes: Vec<_> = counted.iter().map(|one| one.pass.clone()).collect();
+    let mut bar = FootageBar::new("counting", total_us);
+    let ended = embedded::run(data, ffmpeg, detectors, &passes, config, &mut bar).await?;
+    Ok((ended, counted))
+}
+
+/// A URL without what may be secret in it.
+fn shown(input: &str) -> &str {
+    match input.split_once("://") {
+        Some((_, rest)) => rest.rsplit('@').next().unwrap_or(rest).split('?').next().unwrap_or(rest),
+        None => input,
+    }
+}
+
+/// Opens the detector that `model` names.
+fn open(model: &Path, config: &Config) -> Result<Arc<dyn Detect>> {
+    if model.as_os_str() == "motion" {
+        return Ok(Arc::new(MotionDetector::new()));
+    }
+    let options = OnnxOptions {
+        device: config.device,
+        library: config.onnxruntime.clone(),
+        sessions: Some(config.workers),
+        ..OnnxOptions::new(model)
+    };
+    Ok(Arc::new(OnnxDetector::open(&options)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        assert_eq!(shown("http://user:secret@host/a.mp4?token=x"), "host/a.mp4");
+        assert_eq!(shown("a@b.mp4"), "a@b.mp4");
+    }
+}

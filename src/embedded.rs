@@ -1,0 +1,206 @@
+//! The embedded wiring: one process, SQLite, an in-process queue, blobs in a folder; and running passes to
+//! their end.
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use camcount_blob::{Blobs, Folder};
+use camcount_decode::Ffmpeg;
+use camcount_domain::{Lane, PassId};
+use camcount_queue::{InProcess, Queue};
+use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Workers, WorkersOptions, handlers};
+use camcount_scheduler::Reconciler;
+use camcount_store::{Scope, Sqlite, Store};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::broadcast::{Receiver, error::RecvError},
+};
+
+use crate::{config::Config, progress::FootageBar};
+
+/// A data folder, ours alone while this lives.
+pub(crate) struct DataDir {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Artifacts.
+    pub blobs: Arc<dyn Blobs>,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens the folder, and makes it if it is missing.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path).with_context(|| {
+            format!("the data folder {} cannot be made; choose another with --data-dir", path.display())
+        })?;
+        let lock_path = path.join("lock");
+        let lock = File::create(&lock_path).with_context(|| {
+            format!("the data folder {} cannot be written; choose another with --data-dir", path.display())
+        })?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "another camcount is at work in the data folder {}; wait for it, or choose another with --data-dir",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("{} cannot be locked", lock_path.display()));
+            }
+        }
+        let store = Sqlite::open(&path.join("camcount.db")).await?;
+        let blobs = Folder::open(&path.join("blobs"))?;
+        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), _lock: lock })
+    }
+}
+
+/// How running ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every pass is finished.
+    Finished,
+    /// Someone asked to stop; running again goes on from here.
+    Interrupted,
+}
+
+/// Runs `passes` to their end.
+pub(crate) async fn run(
+    data: &DataDir,
+    footage: Ffmpeg,
+    detectors: Detectors,
+    passes: &[PassId],
+    config: &Config,
+    bar: &mut FootageBar,
+) -> Result<Ended> {
+    let slots = config.workers.get();
+    let queue: Arc<dyn Queue> = Arc::new(InProcess::default());
+    let ports = Ports {
+        store: Arc::clone(&data.store),
+        blobs: Arc::clone(&data.blobs),
+        footage,
+        detectors,
+        meter: Arc::new(Meter::default()),
+    };
+    let options = WorkersOptions {
+        slots: vec![(Lane::Detect, slots), (Lane::Count, slots)],
+        // At a terminal, seconds are long.
+        longest_backoff: Duration::from_secs(5),
+        ..WorkersOptions::default()
+    };
+    let workers = Workers::start(&queue, handlers(&ports), options);
+    // Every slot has its next segment waiting, and one slow segment holds up nobody.
+    let ahead = u32::try_from(slots.saturating_mul(8)).unwrap_or(u32::MAX);
+    let reconciler = Reconciler::new(Arc::clone(&data.store), queue, ahead);
+    let mut running = Running {
+        store: Arc::clone(&data.store),
+        reconciler,
+        passes,
+        meter: ports.meter,
+        put_off: 0,
+        shown: None,
+    };
+    let mut ends = workers.ends();
+
+    let ended = tokio::select! {
+        ended = running.to_the_end(&mut ends, bar) => ended,
+        () = asked_to_stop() => {
+            eprintln!("stopping; what is done is kept (again to stop at once)");
+            Ok(Ended::Interrupted)
+        }
+    };
+    let cancel = workers.cancel_token();
+    if ended.is_err() {
+        cancel.cancel();
+    }
+    let stopping = workers.stop();
+    tokio::pin!(stopping);
+    tokio::select! {
+        () = &mut stopping => {}
+        () = asked_to_stop() => {
+            cancel.cancel();
+            stopping.await;
+        }
+    }
+    ended
+}
+
+/// How often in a row jobs may be put off for want of something before a run at a terminal is given up.
+const PUT_OFF: u32 = 3;
+
+/// How often the bar is drawn: adding up a long pass's progress is not free.
+const REDRAW: Duration = Duration::from_millis(250);
+
+struct Running<'a> {
+    store: Arc<dyn Store>,
+    reconciler: Reconciler,
+    passes: &'a [PassId],
+    meter: Arc<Meter>,
+    put_off: u32,
+    shown: Option<Instant>,
+}
+
+impl Running<'_> {
+    async fn to_the_end(&mut self, ends: &mut Receiver<JobEnd>, bar: &mut FootageBar) -> Result<Ended> {
+        loop {
+            // Whatever ends after this line is heard of below, so nothing that becomes due is missed.
+            let due = self.reconciler.tick(Scope::Passes(self.passes)).await?;
+            // The next segment of an unfinished pass is either to be detected or to be folded.
+            if due.counts + due.detections == 0 {
+                return Ok(Ended::Finished);
+            }
+            if self.shown.is_none_or(|shown| shown.elapsed() >= REDRAW) {
+                self.show(bar).await?;
+            }
+            match ends.recv().await {
+                Ok(end) => self.heed(end)?,
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => bail!("the workers ended before the work did"),
+            }
+        }
+    }
+
+    async fn show(&mut self, bar: &mut FootageBar) -> Result<()> {
+        let mut done_us = 0;
+        for pass in self.passes {
+            done_us += self.store.progress(pass).await?.detected_us;
+        }
+        bar.show(done_us, self.meter.frames());
+        self.shown = Some(Instant::now());
+        Ok(())
+    }
+
+    fn heed(&mut self, end: JobEnd) -> Result<()> {
+        match end {
+            JobEnd::Done { .. } => self.put_off = 0,
+            JobEnd::Failed { .. } | JobEnd::Released { .. } => {}
+            JobEnd::Deferred { reason, .. } => {
+                self.put_off += 1;
+                if self.put_off >= PUT_OFF {
+                    bail!("{reason} (what is done is kept; run again to go on)");
+                }
+            }
+            JobEnd::GivenUp { reason, .. } => bail!(reason),
+        }
+        Ok(())
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn asked_to_stop() {
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
