@@ -8,6 +8,9 @@ const FAR_BANDS: f64 = 3.0;
 /// …if that is at least this many box heights. Detectors misplace an edge by a few hundredths of the height
 /// (the default dead band is 0.08); a walker at 10 frames/s makes 0.1 heights a frame and is confirmed by time.
 const FAR_HEIGHTS: f64 = 0.25;
+/// A step this long over a border, in box heights, is a walk: nothing hidden or misplaced moves an edge farther
+/// than the box is high.
+const STRIDE_HEIGHTS: f64 = 1.0;
 
 /// Where an anchor is relative to a border. The border itself belongs to one of the sides, so that nobody
 /// is ever on neither.
@@ -47,15 +50,18 @@ pub(crate) struct Side {
     run: Option<(bool, MediaTime)>,
     /// Until a side is confirmed: the side beyond whose band it was seen first, and how deep at most.
     start: Option<(bool, f64)>,
+    /// The side and depth of the last look.
+    last: Option<(bool, f64)>,
 }
 
 impl Side {
     /// The side that a look at the anchor confirms, if it does: beyond the band for `confirm_us`, or far
-    /// beyond. Nothing is settled by that, see [`Side::settle`].
+    /// beyond, or in one long stride. Nothing is settled by that, see [`Side::settle`].
     ///
     /// An object that appears near the border and goes over it at once has no confirmed side to come from;
     /// where it was seen first will do if both places together are farther apart than any jitter.
     pub(crate) fn look(&mut self, at: Reading, confirm_us: i64, time: MediaTime) -> Option<Confirmation> {
+        let last = self.last.replace((at.side, at.depth));
         if at.depth <= at.band {
             self.run = None;
             return None;
@@ -68,7 +74,8 @@ impl Side {
         }
 
         let far = (FAR_BANDS * at.band).max(FAR_HEIGHTS);
-        if at.depth < far && time.since_us(since) < confirm_us {
+        let stride = last.is_some_and(|(side, depth)| side != at.side && depth + at.depth >= STRIDE_HEIGHTS);
+        if at.depth < far && !stride && time.since_us(since) < confirm_us {
             return None;
         }
         let first = self.start.filter(|&(side, depth)| side != at.side && depth + at.depth >= far);

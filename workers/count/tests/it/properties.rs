@@ -21,13 +21,19 @@ fn crowd() -> impl Strategy<Value = Vec<TrackedFrame>> {
         for (mut x, mut y, moves) in walkers {
             let mut track = next;
             next += 1;
+            let mut seen = frames[0].time;
             for (at, (dx, dy, event)) in frames.iter_mut().zip(moves) {
                 (x, y) = ((x + dx).clamp(0.0, 1.0), (y + dy).clamp(0.0, 1.0));
+                // No tracker gives a number again to what it has not seen for so long.
+                if at.time.since_us(seen) > 2_000_000 {
+                    (track, next) = (next, next + 1);
+                }
                 match event {
                     0 | 1 => continue,
                     2 => (track, next) = (next, next + 1),
                     _ => {}
                 }
+                seen = at.time;
                 at.objects.push(object(track, p(x, y)));
             }
         }
