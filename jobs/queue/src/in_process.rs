@@ -71,10 +71,8 @@ impl Queue for InProcess {
 
     async fn lease(&self, lane: Lane) -> Result<Lease, QueueError> {
         loop {
-            // Register, then look: a change in between is not missed.
+            // Listen, then look: a change in between is not missed, since this hears of all changes from here on.
             let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
             let leased =
                 self.lanes().entry(lane).or_default().lease(self.options.timing.lease(), Instant::now());
             match leased {
@@ -154,6 +152,25 @@ mod tests {
         let verdict = Verdict::Retry { after: Duration::MAX };
         assert_eq!(queue.settle(&lease, verdict).await.unwrap(), Standing::Held);
         assert_eq!(queue.depth(Lane::Count).await.unwrap().delayed, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn released_jobs_keep_their_place_and_retried_ones_do_not() {
+        let queue = InProcess::default();
+        for key in ["a", "b", "c"] {
+            let (kind, args) = (String::new(), String::new());
+            queue.push(Job { kind, lane: Lane::Count, key: key.to_owned(), args }).await.unwrap();
+        }
+        let mut order = Vec::new();
+        for verdict in [Verdict::Release, Verdict::Retry { after: Duration::ZERO }] {
+            let lease = queue.lease(Lane::Count).await.unwrap();
+            order.push(lease.job.key.clone());
+            assert_eq!(queue.settle(&lease, verdict).await.unwrap(), Standing::Held);
+        }
+        for _ in 0..3 {
+            order.push(queue.lease(Lane::Count).await.unwrap().job.key);
+        }
+        assert_eq!(order, ["a", "a", "b", "c", "a"]);
     }
 
     #[test]
