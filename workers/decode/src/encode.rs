@@ -25,8 +25,8 @@ pub struct VideoWriter {
 }
 
 impl VideoWriter {
-    /// Starts a video at `path` with `fps` pictures of `size` a second, made at `created`, if given. Odd sizes
-    /// get a black row or column, since H.264 with 4:2:0 colour has even ones only.
+    /// Starts a video at `path` with `fps` pictures of `size` a second, made at `created`, if given, which MP4
+    /// keeps in whole seconds. Odd sizes get a black row or column, since H.264 with 4:2:0 colour has even ones only.
     ///
     /// # Errors
     /// When FFmpeg cannot be started.

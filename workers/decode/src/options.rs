@@ -1,6 +1,12 @@
 //! Where FFmpeg is and how it is run.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use ffmpeg_sidecar::{command::FfmpegCommand, log_parser::try_parse_version};
 
@@ -107,18 +113,18 @@ impl Ffmpeg {
     /// # Errors
     /// [`DecodeError::FfmpegMissing`] when it, or `ffprobe`, cannot be run.
     pub fn check(&self) -> Result<String, DecodeError> {
-        let mut versions = [&self.options.ffprobe, &self.options.ffmpeg].map(|program| {
-            let mut command = FfmpegCommand::new_with_path(program);
-            command.arg("-version");
-            let output = process::output(command, "-version", self.options.stall)?;
-            let text = String::from_utf8_lossy(&output).into_owned();
-            // "ffprobe version …" reads like "ffmpeg version …".
-            let line = text.lines().next().unwrap_or_default().replacen("ffprobe", "ffmpeg", 1);
-            let missing = || DecodeError::NotFfmpeg { program: program.clone() };
-            try_parse_version(&line).ok_or_else(missing)
-        });
-        std::mem::replace(&mut versions[0], Ok(String::new()))?;
-        std::mem::replace(&mut versions[1], Ok(String::new()))
+        self.version(&self.options.ffprobe)?;
+        self.version(&self.options.ffmpeg)
+    }
+
+    fn version(&self, program: &Path) -> Result<String, DecodeError> {
+        let mut command = FfmpegCommand::new_with_path(program);
+        command.arg("-version");
+        let output = process::output(command, "-version", self.options.stall)?;
+        let text = String::from_utf8_lossy(&output);
+        // "ffprobe version …" reads like "ffmpeg version …".
+        let line = text.lines().next().unwrap_or_default().replacen("ffprobe", "ffmpeg", 1);
+        try_parse_version(&line).ok_or_else(|| DecodeError::NotFfmpeg { program: program.into() })
     }
 
     /// An `ffmpeg` command that asks nothing and prints no statistics.

@@ -79,11 +79,14 @@ fn copied(studio: &Studio, source: &str, frames: usize) {
     assert!(ffmpeg.probe(&copy).unwrap().seeks_exactly);
     let looks = assert_cuts_change_nothing(&copy, &[433_211, 1_000_000]);
     assert_eq!(looks.len(), frames, "{source}");
-    // The same pictures at the same times, to the millisecond that Matroska rounds to.
+    // The same pictures at the same times, to the millisecond that Matroska rounds to. Where a source has no
+    // times, FFmpeg guesses those of the last two frames, which come when no packet is left to count by.
     let originals = whole(&recording(&ffmpeg, source), EVERY);
-    for (look, original) in looks.iter().zip(&originals) {
+    let counted = if source.ends_with(".h264") { frames - 2 } else { frames };
+    for (n, (look, original)) in looks.iter().zip(&originals).enumerate() {
         assert_eq!(look.1, original.1, "{source}");
-        assert!((look.0 - original.0).abs() <= 1_000, "{source}: {look:?} {original:?}");
+        let off = (look.0 - original.0).abs();
+        assert!(off <= if n < counted { 1_000 } else { 20_000 }, "{source}: {look:?} {original:?}");
     }
     let left: Vec<_> = fs::read_dir(studio.path("")).unwrap().flatten().collect();
     assert!(left.iter().all(|file| !file.file_name().to_string_lossy().ends_with(".part")));

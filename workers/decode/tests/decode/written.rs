@@ -14,7 +14,7 @@ fn frames_come_back_as_they_went() {
     let studio = Studio::new();
     let ffmpeg = Ffmpeg::default();
     let path = studio.path("out.mp4");
-    let created: MediaTime = "2026-05-01T08:00:00.5Z".parse().unwrap();
+    let created: MediaTime = "2026-05-01T08:00:00Z".parse().unwrap();
     let mut writer =
         VideoWriter::create(&ffmpeg, &path, SIZE, Rate { millihertz: 12_500 }, Some(created)).unwrap();
     for n in 0..30_u8 {
