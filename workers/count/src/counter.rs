@@ -80,7 +80,7 @@ impl Counter {
         self.running = true;
 
         self.expire(rules, out);
-        self.identify(rules, &frame.objects);
+        self.identify(rules, &frame.objects, out);
         for object in &frame.objects {
             self.see(rules, object, continuity, out);
         }
@@ -161,10 +161,10 @@ impl Counter {
     }
 
     /// Finds the root of every track in the frame.
-    fn identify(&mut self, rules: &Rules, seen: &[TrackedObject]) {
+    fn identify(&mut self, rules: &Rules, seen: &[TrackedObject], out: &mut SegmentCounts) {
         let ids: BTreeSet<TrackId> = seen.iter().map(|o| o.track).collect();
         for &track in &ids {
-            self.take_back(track);
+            self.take_back(rules, track, out);
         }
         let new: Vec<&TrackedObject> = seen.iter().filter(|o| !self.roots.contains_key(&o.track)).collect();
         for (root, track) in stitch::joins(rules, &self.objects, &ids, &new, self.time) {
@@ -184,13 +184,15 @@ impl Counter {
 
     /// Gives a track that was carried on by another, but has come back itself, its object back. The other one goes on
     /// as a new object.
-    fn take_back(&mut self, track: TrackId) {
+    fn take_back(&mut self, rules: &Rules, track: TrackId, out: &mut SegmentCounts) {
         let Some(&root) = self.roots.get(&track) else { return };
         if self.objects.get(&root).is_none_or(|o| o.carrier == track) {
             return;
         }
         if let Some(object) = self.objects.remove(&root) {
-            self.objects.insert(root, object.part(track));
+            let (object, ended) = object.part(track);
+            self.report_visits(rules, root, &object, ended, out);
+            self.objects.insert(root, object);
             self.roots.retain(|&t, &mut r| r != root || t == track);
         }
     }

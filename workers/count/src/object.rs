@@ -123,17 +123,19 @@ impl Object {
         self.stays.iter_mut().for_each(Stay::join);
     }
 
-    /// Undoes the last join, since the track that was carried on has come back. What was counted stays
-    /// counted, and no identity is given twice.
-    pub(crate) fn part(self, carrier: TrackId) -> Self {
-        let mut object = match self.before {
-            Some(ref before) => (**before).clone(),
-            None => self.clone(),
-        };
-        object.carrier = carrier;
-        object.before = None;
+    /// Undoes the last join, since the track that was carried on has come back. What was counted stays counted,
+    /// and no identity is given twice. Returns the object, and the visits that end with the join.
+    pub(crate) fn part(mut self, carrier: TrackId) -> (Self, Vec<(usize, Visited)>) {
+        let Some(before) = self.before.take() else { return (Self { carrier, ..self }, Vec::new()) };
+        let mut object = Self { carrier, ..*before };
         object.lines.iter_mut().zip(&self.lines).for_each(|(line, later)| line.number_after(later));
-        object.stays.iter_mut().zip(&self.stays).for_each(|(stay, later)| stay.number_after(later));
-        object
+        let mut ended = Vec::new();
+        let stays = std::mem::take(&mut object.stays).into_iter().zip(self.stays);
+        for (index, (stay, later)) in stays.enumerate() {
+            let (stay, visit) = stay.part(later, self.seen);
+            object.stays.push(stay);
+            ended.extend(visit.map(|v| (index, v)));
+        }
+        (object, ended)
     }
 }

@@ -161,8 +161,15 @@ impl Stay {
         self.side.interrupt();
     }
 
-    /// Goes on numbering where `other` left off.
-    pub(crate) fn number_after(&mut self, other: &Self) {
-        self.visits = self.visits.max(other.visits);
+    /// Undoes a join: what this stay is again, when `self` is what it was before and `later` what became of it. A visit
+    /// that began since then ends where that was `last_seen`; one that ended since then has been reported.
+    pub(crate) fn part(mut self, mut later: Self, last_seen: MediaTime) -> (Self, Option<Visited>) {
+        let same_visit = self.visit.is_some() && self.visits == later.visits;
+        let ended = if same_visit { None } else { later.close(last_seen, false) };
+        if !same_visit && self.visit.is_some() {
+            self.lose(last_seen);
+        }
+        self.visits = later.visits;
+        (self, ended)
     }
 }
