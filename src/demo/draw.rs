@@ -90,7 +90,7 @@ mod tests {
             Mover::person(2, 0.0, (300.0, 300.0)).to(400.0, 300.0),
             Mover::car(1, 0.0, (100.0, 170.0)).to(600.0, 170.0),
         ];
-        assert_eq!(content_hash(&[&frames(&scene(movers))[7]]), "b3b09dd066a11a50");
+        assert_eq!(content_hash(&[&frames(&scene(movers))[7]]), "7d9abf5f6e4b8595");
     }
 
     /// A detector must be able to tell everybody from what is behind them.
