@@ -33,7 +33,8 @@ pub(crate) fn assign(
 
     // The solver wants no more rows than columns.
     let upright = wanted_rows.len() <= wanted_columns.len();
-    let (across, down) = if upright { (&wanted_rows, &wanted_columns) } else { (&wanted_columns, &wanted_rows) };
+    let (across, down) =
+        if upright { (&wanted_rows, &wanted_columns) } else { (&wanted_columns, &wanted_rows) };
     let matrix = Matrix::from_fn(across.len(), down.len(), |(i, j)| {
         if upright { weight(across[i], down[j]) } else { weight(down[j], across[i]) }
     });

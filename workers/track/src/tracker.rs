@@ -1,6 +1,8 @@
 //! The tracker's state and its step.
 
-use camcount_domain::{Confidence, DetectedFrame, Detection, FrameSize, MediaTime, TrackId, TrackedFrame, TrackedObject};
+use camcount_domain::{
+    Confidence, DetectedFrame, Detection, FrameSize, MediaTime, TrackId, TrackedFrame, TrackedObject,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,13 +32,16 @@ const SAME_OBJECT: f64 = 0.7;
 
 /// Objects that overlap their prediction nowhere are linked by distance (the idea of Yang et al. 2023, C-BIoU,
 /// arXiv:2211.14317): up to this many box sizes from where a track of known speed should be…
-const REACH: f64 = 0.5;
+const REACH: f64 = 0.3;
 /// …and this many standard deviations of that prediction more…
-const REACH_DOUBTS: f64 = 1.0;
+const REACH_DOUBTS: f64 = 0.5;
 /// …but never more than this many box sizes.
 const REACH_MOST: f64 = 3.0;
 /// An object seen only once may have any speed up to this, in box sizes per second: a car at 100 km/h.
 const REACH_FIRST_PER_S: f64 = 20.0;
+/// A track of known speed is linked by distance only in the next frame, or so soon after it was seen, in
+/// microseconds: later its prediction is worth little, and somebody else may be there.
+const REACH_UNSEEN_US: i64 = 200_000;
 /// Least likeness of sizes for such links: a third more or less on each side.
 const SIZE_LIKENESS: f64 = 0.55;
 
@@ -93,7 +98,8 @@ impl Tracker {
         self.last = Some(frame.time);
         self.tracks.retain(|t| {
             let may_be_lost_us = if t.id.is_some() { LOST_US } else { TENTATIVE_LOST_US };
-            frame.time.since_us(t.seen) <= may_be_lost_us || (t.id.is_none() && t.missed == 0 && dt_us <= LOST_US)
+            frame.time.since_us(t.seen) <= may_be_lost_us
+                || (t.id.is_none() && t.missed == 0 && dt_us <= LOST_US)
         });
         for track in &mut self.tracks {
             track.motion.predict(dt_us as f64 / 1e6);
@@ -107,7 +113,7 @@ impl Tracker {
             .filter(|s| s.shape.is_solid() && s.detection.confidence >= UNSURE)
             .collect();
 
-        let pairs = self.associate(&sightings, dt_us as f64 / 1e6);
+        let pairs = self.associate(&sightings, frame.time, dt_us as f64 / 1e6);
         let mut taken = vec![false; sightings.len()];
         let mut objects = Vec::with_capacity(pairs.len());
         for track in &mut self.tracks {
@@ -121,7 +127,7 @@ impl Tracker {
                 self.reported += 1;
                 track.id = Some(TrackId(self.reported));
             }
-            objects.extend(track.report(&sightings[sighting], aspect));
+            objects.extend(track.report(&sightings[sighting]));
         }
         for track in &mut self.tracks {
             if track.missed > 0 {
@@ -130,7 +136,8 @@ impl Tracker {
         }
 
         for (index, sighting) in sightings.iter().enumerate() {
-            let again = |other: usize| taken[other] && sightings[other].shape.iou(&sighting.shape) >= SAME_OBJECT;
+            let again =
+                |other: usize| taken[other] && sightings[other].shape.iou(&sighting.shape) >= SAME_OBJECT;
             if taken[index] || sighting.detection.confidence < SURE || (0..sightings.len()).any(again) {
                 continue;
             }
@@ -140,7 +147,7 @@ impl Tracker {
                 self.reported += 1;
                 track.id = Some(TrackId(self.reported));
             }
-            objects.extend(track.report(sighting, aspect));
+            objects.extend(track.report(sighting));
             self.tracks.push(track);
         }
         objects.sort_by_key(|o| o.track);
@@ -149,7 +156,7 @@ impl Tracker {
 
     /// Which track is seen where: in stages, from the surest kind of match to the boldest. Pairs of indices of
     /// track and sighting.
-    fn associate(&self, sightings: &[Sighting], dt: f64) -> Vec<(usize, usize)> {
+    fn associate(&self, sightings: &[Sighting], time: MediaTime, dt: f64) -> Vec<(usize, usize)> {
         let shapes: Vec<Shape> = self.tracks.iter().map(|t| t.motion.shape()).collect();
         let mut matching = Matching {
             pairs: Vec::new(),
@@ -189,7 +196,8 @@ impl Tracker {
             let alike = there.likeness(here);
             (share < 1.0 && alike >= SIZE_LIKENESS).then(|| (1.0 - share) * alike * class(t, s))
         };
-        matching.stage(|t| self.tracks[t].hits > 1, sure, by_distance);
+        let just_seen = |t: &Track| t.missed == 0 || time.since_us(t.seen) <= REACH_UNSEEN_US;
+        matching.stage(|t| self.tracks[t].hits > 1 && just_seen(&self.tracks[t]), sure, by_distance);
         matching.stage(|t| self.tracks[t].hits == 1 && self.tracks[t].missed == 0, sure, by_distance);
         matching.pairs
     }
@@ -236,7 +244,7 @@ impl Track {
     }
 
     /// What is told of it in the frame in which it was just seen.
-    fn report(&self, sighting: &Sighting, _aspect: f64) -> Option<TrackedObject> {
+    fn report(&self, sighting: &Sighting) -> Option<TrackedObject> {
         let Detection { bbox, class, confidence } = sighting.detection;
         self.id.map(|track| TrackedObject { track, bbox: bbox.into(), class, confidence })
     }
