@@ -3,6 +3,8 @@
 //!
 //! Each rule is a function from what was found to a list of complaints, so that it can be shown to complain.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -15,6 +15,5 @@ mod street;
 mod truth;
 
 pub(crate) use draw::render;
-pub(crate) use scene::{Kind, Mover, Pose, Scene};
 pub(crate) use script::{LINES, ZONES, ruleset, street};
-pub(crate) use truth::{TrueCrossing, TrueVisit, Truth, truth};
+pub(crate) use truth::{Truth, truth};

@@ -158,6 +158,7 @@ impl Mover {
     }
 }
 
+#[cfg(test)]
 impl Pose {
     /// Its box, not clipped to the picture: left, top, right, bottom in shares of the picture.
     #[must_use]

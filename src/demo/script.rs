@@ -108,7 +108,10 @@ mod tests {
     use camcount_domain::Direction::{In, Out};
 
     use super::*;
-    use crate::demo::{Kind, scene::SCRIPT, truth};
+    use crate::demo::{
+        scene::{Kind, SCRIPT},
+        truth,
+    };
 
     fn in_sight([left, top, right, _]: [f64; 4]) -> bool {
         left < 1.0 && right > 0.0 && top < 1.0
