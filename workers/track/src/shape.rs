@@ -40,6 +40,11 @@ impl Shape {
         self.w > 0.0 && self.h > 0.0
     }
 
+    /// The longer side.
+    pub(crate) fn length(&self) -> f64 {
+        self.w.max(self.h)
+    }
+
     /// The side of a square of the same area.
     pub(crate) fn size(&self) -> f64 {
         (self.w * self.h).max(0.0).sqrt()

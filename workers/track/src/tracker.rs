@@ -37,8 +37,12 @@ const REACH: f64 = 0.3;
 const REACH_DOUBTS: f64 = 0.5;
 /// …but never more than this many box sizes.
 const REACH_MOST: f64 = 3.0;
-/// An object seen only once may have any speed up to this, in box sizes per second: a car at 100 km/h.
-const REACH_FIRST_PER_S: f64 = 20.0;
+/// An object seen only once may have any speed: it is looked for up to so many lengths of its longer side away per
+/// second, which is a car that passes by three of its own lengths a frame at 10 frames/s…
+const REACH_FIRST_PER_S: f64 = 32.0;
+/// …but never farther away than this many lengths. Walkers' tracks are no worse for it: only what is left over
+/// on both sides is linked so boldly.
+const REACH_FIRST_MOST: f64 = 3.2;
 /// A track of known speed is linked by distance only in the next frame, or so soon after it was seen, in
 /// microseconds: later its prediction is worth little, and somebody else may be there.
 const REACH_UNSEEN_US: i64 = 200_000;
@@ -186,13 +190,13 @@ impl Tracker {
         // Fast objects, by where their speed takes them; then those whose speed is not known yet.
         let by_distance = |t: usize, s: usize| {
             let (there, here) = (&shapes[t], &sightings[s].shape);
-            let known = self.tracks[t].hits > 1;
-            let reach = if known {
-                REACH * there.size() + REACH_DOUBTS * self.tracks[t].motion.doubt()
+            let reach = if self.tracks[t].hits > 1 {
+                let reach = REACH * there.size() + REACH_DOUBTS * self.tracks[t].motion.doubt();
+                reach.min(REACH_MOST * there.size())
             } else {
-                REACH_FIRST_PER_S * dt * there.size()
+                there.length() * (REACH_FIRST_PER_S * dt).min(REACH_FIRST_MOST)
             };
-            let share = there.distance(here) / reach.min(REACH_MOST * there.size());
+            let share = there.distance(here) / reach;
             let alike = there.likeness(here);
             (share < 1.0 && alike >= SIZE_LIKENESS).then(|| (1.0 - share) * alike * class(t, s))
         };
