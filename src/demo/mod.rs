@@ -1,6 +1,6 @@
 //! `camcount demo`: a street drawn by camcount itself, whose true counts are known because they are scripted.
 //!
-//! - [`street`]: who walks and drives where, and the lines and zone that are counted
+//! - [`street()`]: who walks and drives where, and the lines and zone that are counted
 //! - [`truth()`]: what crossed and entered what, computed from the scripted paths alone
 //! - [`render`]: the frames, drawn from the same paths
 //!
