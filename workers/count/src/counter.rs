@@ -33,8 +33,8 @@ pub struct Counter {
     running: bool,
     /// By root track.
     objects: BTreeMap<TrackId, Object>,
-    /// The root of every track of these objects.
-    roots: BTreeMap<TrackId, TrackId>,
+    /// The root of every track of these objects that may come back, and when it was seen.
+    roots: BTreeMap<TrackId, (TrackId, MediaTime)>,
     /// By zone.
     occupancy: Vec<Occupancy>,
 }
@@ -156,8 +156,10 @@ impl Counter {
                 self.report_visits(rules, root, object, visits, out);
             }
         }
-        self.objects.retain(|_, object| time.since_us(object.seen) <= remember_us);
-        self.roots.retain(|_, root| self.objects.contains_key(root));
+        let remembered = |seen: MediaTime| time.since_us(seen) <= remember_us;
+        self.objects.retain(|_, object| remembered(object.seen));
+        self.objects.values_mut().for_each(|o| o.before = o.before.take().filter(|b| remembered(b.seen)));
+        self.roots.retain(|_, (root, seen)| remembered(*seen) && self.objects.contains_key(root));
     }
 
     /// Finds the root of every track in the frame.
@@ -170,14 +172,14 @@ impl Counter {
         for (root, track) in stitch::joins(rules, &self.objects, &ids, &new, self.time) {
             if let Some(object) = self.objects.get_mut(&root) {
                 object.join(track);
-                self.roots.insert(track, root);
+                self.roots.insert(track, (root, self.time));
             }
         }
         for object in new {
             if self.roots.contains_key(&object.track) {
                 continue;
             }
-            self.roots.insert(object.track, object.track);
+            self.roots.insert(object.track, (object.track, self.time));
             self.objects.insert(object.track, Object::new(rules, object, self.time));
         }
     }
@@ -185,7 +187,7 @@ impl Counter {
     /// Gives a track that was carried on by another, but has come back itself, its object back. The other one goes on
     /// as a new object.
     fn take_back(&mut self, rules: &Rules, track: TrackId, out: &mut SegmentCounts) {
-        let Some(&root) = self.roots.get(&track) else { return };
+        let Some(&(root, _)) = self.roots.get(&track) else { return };
         if self.objects.get(&root).is_none_or(|o| o.carrier == track) {
             return;
         }
@@ -193,12 +195,15 @@ impl Counter {
             let (object, ended) = object.part(track);
             self.report_visits(rules, root, &object, ended, out);
             self.objects.insert(root, object);
-            self.roots.retain(|&t, &mut r| r != root || t == track);
+            // The root's own number stays: no other object may get it.
+            self.roots.retain(|&t, &mut (r, _)| r != root || t == track || t == root);
         }
     }
 
     fn see(&mut self, rules: &Rules, now: &TrackedObject, continuity: Continuity, out: &mut SegmentCounts) {
-        let Some(&root) = self.roots.get(&now.track) else { return };
+        let Some((root, seen)) = self.roots.get_mut(&now.track) else { return };
+        *seen = self.time;
+        let root = *root;
         let Some(object) = self.objects.get_mut(&root) else { return };
         let told = object.see(rules, now, self.time, continuity.gap_after_us);
         let (class, confidence) = object.votes.winner();

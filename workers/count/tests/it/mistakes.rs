@@ -224,3 +224,31 @@ fn a_forgotten_track_has_no_side() {
     frames.extend((0..5).map(|i| frame(60_000_000 + i * STEP_US, vec![object(1, p(0.5, 0.7))])));
     assert_eq!(in_out(&count(&rules(vec![across()], vec![]), &frames)), (0, 0));
 }
+
+#[test]
+fn a_track_number_that_switches_for_hours_fills_no_memory() {
+    let frames = |n: i64| -> Vec<_> {
+        (0..n).map(|i| frame(i * STEP_US, vec![object(1 + i as u64 / 5, p(0.5, 0.4))])).collect()
+    };
+    let rules = rules(vec![across()], vec![zone(&[(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)])]);
+    let size = |n| count_cut(&rules, &frames(n), &[]).1.len();
+    assert!(size(10_000) < size(500) + 100, "{} after {}", size(10_000), size(500));
+    assert_eq!(count(&rules, &frames(10_000)).visits.len(), 1, "one object all the time");
+}
+
+#[test]
+fn numbers_that_come_back_in_any_order_stay_apart() {
+    // 1, 2 and 3 carry on one another; then they come back one by one.
+    for order in [[1, 2, 3], [2, 1, 3], [3, 2, 1], [2, 3, 1], [1, 3, 2], [3, 1, 2]] {
+        let mut frames: Vec<_> =
+            (0..12).map(|i| frame(i * STEP_US, vec![object(1 + i as u64 / 4, p(0.5, 0.4))])).collect();
+        for i in 0..20_i64 {
+            let back = order.iter().take(1 + i as usize / 4);
+            let y = 0.4 + 0.01 * i as f64;
+            frames.push(frame((12 + i) * STEP_US, back.map(|&t| object(t, p(0.2 * t as f64, y))).collect()));
+        }
+        let counts = count(&rules(vec![across()], vec![]), &frames);
+        let tracks: std::collections::BTreeSet<_> = counts.crossings.iter().map(|c| c.track).collect();
+        assert_eq!((in_out(&counts), tracks.len()), ((3, 0), 3), "{order:?}");
+    }
+}
