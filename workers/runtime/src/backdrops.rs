@@ -5,75 +5,122 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use camcount_decode::{DecodeError, Ffmpeg};
-use camcount_detect::{Backdrop, BackdropWanted};
-use camcount_domain::{MediaSpan, MediaTime, Picture, Rate, Recording};
+use camcount_detect::Backdrop;
+use camcount_domain::{MediaSpan, Picture};
 
-/// Blocks that are remembered: more than a process works on at a time, and a megabyte or so each.
+/// Blocks that are remembered: more than a process works on at a time, and half a megabyte or so each.
 const REMEMBERED: usize = 32;
 
-type Slot = Arc<Mutex<Option<Option<Arc<Backdrop>>>>>;
+/// Empty until the block is sampled. Locked meanwhile: whoever else wants this block waits for it.
+type Slot = Arc<Mutex<Option<Arc<Backdrop>>>>;
 
-#[derive(PartialEq)]
-struct Key {
-    source: String,
-    block: MediaSpan,
-    picture: Picture,
+/// What a backdrop depends on.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Block {
+    /// The recording.
+    pub(crate) source: String,
+    /// The block of media time.
+    pub(crate) span: MediaSpan,
+    /// The frames that it is made from.
+    pub(crate) picture: Picture,
 }
 
 /// The last few backdrops.
 #[derive(Default)]
 pub(crate) struct Backdrops {
-    slots: Mutex<VecDeque<(Key, Slot)>>,
+    slots: Mutex<VecDeque<(Block, Slot)>>,
 }
 
 impl Backdrops {
-    /// The backdrop of `block`; `None` when no frame of it can be decoded.
-    pub(crate) fn get(
+    /// The backdrop of `block`, by `sample` if it is not there yet; `None` when that finds none. Then, and after
+    /// an error, the next one samples again.
+    pub(crate) fn get<E>(
         &self,
-        footage: &Ffmpeg,
-        recording: &Recording,
-        block: MediaSpan,
-        wanted: BackdropWanted,
-        picture: &Picture,
-    ) -> Result<Option<Arc<Backdrop>>, DecodeError> {
-        let slot = self.slot(Key { source: recording.source.clone(), block, picture: *picture });
+        block: Block,
+        sample: impl FnOnce() -> Result<Option<Backdrop>, E>,
+    ) -> Result<Option<Arc<Backdrop>>, E> {
+        let slot = self.slot(block);
         let mut backdrop = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if backdrop.is_none() {
-            *backdrop = Some(sample(footage, recording, block, wanted, picture)?.map(Arc::new));
+            *backdrop = sample()?.map(Arc::new);
         }
-        Ok(backdrop.clone().flatten())
+        Ok(backdrop.clone())
     }
 
-    fn slot(&self, key: Key) -> Slot {
+    fn slot(&self, block: Block) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == key) {
+        if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == block) {
             return Arc::clone(slot);
         }
         if slots.len() == REMEMBERED {
             slots.pop_front();
         }
         let slot = Slot::default();
-        slots.push_back((key, Arc::clone(&slot)));
+        slots.push_back((block, Arc::clone(&slot)));
         slot
     }
 }
 
-/// Looks at the block at the rate that yields the wanted number of samples.
-fn sample(
-    footage: &Ffmpeg,
-    recording: &Recording,
-    block: MediaSpan,
-    wanted: BackdropWanted,
-    picture: &Picture,
-) -> Result<Option<Backdrop>, DecodeError> {
-    let per_sample_us = (block.len_us() / i64::from(wanted.samples.max(1))).max(1);
-    let rate = Rate { millihertz: u32::try_from(1_000_000_000 / per_sample_us).unwrap_or(u32::MAX).max(1) };
-    // Containers round their ends, so the outer blocks are open.
-    let span = MediaSpan {
-        start: if block.start <= recording.span.start { MediaTime::MIN } else { block.start },
-        end: if block.end >= recording.span.end { MediaTime::MAX } else { block.end },
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        thread,
     };
-    let samples = footage.frames(recording, span, rate, picture)?.collect::<Result<Vec<_>, _>>()?;
-    Ok(Backdrop::median(&samples))
+
+    use camcount_domain::{Fit, Frame, FrameSize, MediaTime, PixelFormat};
+
+    use super::*;
+
+    fn block(number: i64) -> Block {
+        let size = FrameSize { width: 1, height: 1 };
+        Block {
+            source: "a.mp4".to_owned(),
+            span: MediaSpan { start: MediaTime(number), end: MediaTime(number + 1) },
+            picture: Picture { size, fit: Fit::Stretch, pixels: PixelFormat::Gray },
+        }
+    }
+
+    fn backdrop(level: u8) -> Option<Backdrop> {
+        Backdrop::median(&[Frame { time: MediaTime(0), data: vec![level] }])
+    }
+
+    #[test]
+    fn of_many_who_want_a_block_one_samples_it() {
+        let (backdrops, sampled) = (Backdrops::default(), Mutex::new(0));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let got = backdrops.get(block(1), || {
+                        *sampled.lock().unwrap() += 1;
+                        Ok::<_, ()>(backdrop(7))
+                    });
+                    assert_eq!(got.unwrap().as_deref(), backdrop(7).as_ref());
+                });
+            }
+        });
+        assert_eq!(*sampled.lock().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_block_that_could_not_be_sampled_is_tried_again() {
+        let backdrops = Backdrops::default();
+        assert_eq!(backdrops.get(block(1), || Err("stopped")), Err("stopped"));
+        assert_eq!(backdrops.get(block(1), || Ok::<_, ()>(None)), Ok(None));
+        let panicked =
+            catch_unwind(AssertUnwindSafe(|| backdrops.get::<()>(block(1), || panic!("for the test"))));
+        assert!(panicked.is_err());
+        assert!(backdrops.get(block(1), || Ok::<_, ()>(backdrop(7))).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_last_few_are_remembered() {
+        let backdrops = Backdrops::default();
+        for number in 0..=REMEMBERED as i64 {
+            assert!(backdrops.get(block(number), || Ok::<_, ()>(backdrop(7))).unwrap().is_some());
+        }
+        assert!(backdrops.get(block(1), || Err("sampled again")).is_ok());
+        assert_eq!(backdrops.get(block(0), || Err("sampled again")), Err("sampled again"));
+        assert_eq!(backdrops.slots.lock().unwrap().len(), REMEMBERED);
+    }
 }

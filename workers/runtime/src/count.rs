@@ -17,7 +17,10 @@ pub struct CountHandler {
 
 /// An artifact's bytes are not those that were stored.
 #[derive(Debug, thiserror::Error)]
-#[error("detections artifact {blob_key} is damaged: its checksum is {found}, not {expected}")]
+#[error(
+    "detections artifact {blob_key} is damaged: its checksum is {found}, not {expected}; restore it, or count \
+     again with a new data folder"
+)]
 struct Damaged {
     blob_key: String,
     expected: String,
@@ -38,7 +41,7 @@ impl CountHandler {
             let Artifact { blob_key, sha256: expected, .. } = artifact.clone();
             return Err(Failure::retry(Damaged { blob_key, expected, found }));
         }
-        detections::decode(bytes).map_err(Failure::retry)
+        detections::decode(bytes).map_err(Failure::discard)
     }
 
     /// Folds one segment: its counts and the state after it.
@@ -62,8 +65,7 @@ impl CountHandler {
                     fold.frame(&rules, frame, &mut counts);
                 }
             }
-            // Nothing was seen; the frame after it finds the gap.
-            Outcome::Quarantined(_) => {}
+            Outcome::Quarantined(_) => fold.lose(),
         }
         if pass.last == Some(segment.seq) {
             fold.finish(&rules, segment.span.end, &mut counts);

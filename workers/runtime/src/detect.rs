@@ -1,30 +1,26 @@
 //! The handler of [`DetectSegment`]: decodes a segment, runs the detector over its frames and keeps what it
 //! found as an artifact.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use camcount_blob::{detections, keys};
-use camcount_decode::DecodeError;
-use camcount_detect::{Detect, DetectError, Ticket};
-use camcount_domain::{
-    DetectSegment, DetectedFrame, Detector, DetectorVersion, Failure, MediaTime, Rate, Recording, Segment,
-    SegmentDetections,
-};
+use camcount_detect::Detect;
+use camcount_domain::{DetectSegment, Detector, DetectorVersion, Failure, Rate};
 use camcount_store::{Artifact, Kept};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Handler, Ports, Run, backdrops::Backdrops, handler::Stopped, trouble};
+use crate::{
+    Handler, Ports, Run,
+    backdrops::Backdrops,
+    handler::Stopped,
+    look::{Found, Looking, Miss},
+    trouble,
+};
 
-/// How often a segment may fail before it is quarantined, over all processes.
+/// How often a segment may fail before it is quarantined, over all processes. Runs that ended without a word (the
+/// worker died, or they took too long) count by the queue's attempts; so these must go beyond this number.
 const ATTEMPTS: u32 = 3;
-
-/// Frames of one segment that may be with the detector at a time: enough to keep several sessions busy while
-/// the decoder goes on, few enough to bound memory.
-const IN_FLIGHT: usize = 8;
 
 /// The detectors that a process has loaded, by version.
 #[derive(Clone, Default)]
@@ -46,35 +42,6 @@ impl Detectors {
 #[error("detector {0} is not loaded here; start a worker with its model")]
 struct NotLoaded(DetectorVersion);
 
-/// Why a segment has no detections.
-#[derive(Debug, thiserror::Error)]
-enum Miss {
-    #[error("decoding failed")]
-    Decode(#[from] DecodeError),
-    #[error("detection failed")]
-    Detect(#[from] DetectError),
-    #[error("the worker ran out of attempts before it could say why")]
-    Lapsed,
-    #[error("the detections could not be written")]
-    Encode(#[source] detections::ArtifactError),
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-    #[error("detection panicked")]
-    Panicked,
-}
-
-impl Miss {
-    /// Whether it says nothing about the segment.
-    fn is_environment(&self) -> bool {
-        match self {
-            Self::Decode(error) => error.is_environment(),
-            Self::Detect(error) => error.is_environment(),
-            Self::Stopped(_) => true,
-            Self::Lapsed | Self::Encode(_) | Self::Panicked => false,
-        }
-    }
-}
-
 /// Decodes and detects.
 pub struct DetectHandler {
     ports: Ports,
@@ -88,16 +55,16 @@ impl DetectHandler {
         Self { ports, backdrops: Arc::default() }
     }
 
-    async fn detections(
+    async fn look(
         &self,
-        segment: Segment,
-        recording: Recording,
-        version: &DetectorVersion,
+        args: &DetectSegment,
         cancel: CancellationToken,
-    ) -> Result<Result<SegmentDetections, Miss>, Failure> {
-        let Some((detector, detect)) = self.ports.detectors.loaded.get(version).cloned() else {
-            return Err(Failure::defer(trouble::WAIT, NotLoaded(version.clone())));
+    ) -> Result<Result<Found, Miss>, Failure> {
+        let Some((detector, detect)) = self.ports.detectors.loaded.get(&args.detector).cloned() else {
+            return Err(Failure::defer(trouble::WAIT, NotLoaded(args.detector.clone())));
         };
+        let (segment, recording) =
+            self.ports.store.segment(args.camera, args.seq).await.map_err(trouble::of_store)?;
         let work = Looking {
             ports: self.ports.clone(),
             backdrops: Arc::clone(&self.backdrops),
@@ -109,15 +76,14 @@ impl DetectHandler {
         };
         // Decoding and inference block; a panic there is this segment's failure and nobody else's.
         let looked = tokio::task::spawn_blocking(move || work.look()).await;
-        Ok(looked.unwrap_or(Err(Miss::Panicked)))
+        Ok(looked.unwrap_or_else(|ended| Err(ended.try_into_panic().map_or(Stopped.into(), Miss::panicked))))
     }
 
-    async fn keep(&self, args: &DetectSegment, found: &SegmentDetections) -> Result<(), Failure> {
-        let bytes = detections::encode(found).map_err(|e| Failure::retry(Miss::Encode(e)))?;
+    async fn keep(&self, args: &DetectSegment, found: Found) -> Result<(), Failure> {
+        let Found { bytes, frames } = found;
         let sha256 = detections::checksum(&bytes);
         let blob_key = keys::detections(args.camera, args.seq, &args.detector, &sha256);
         self.ports.blobs.put(&blob_key, bytes).await.map_err(trouble::of_blobs)?;
-        let frames = u32::try_from(found.frames.len()).unwrap_or(u32::MAX);
         let artifact = Artifact { blob_key, sha256, frames };
         match self.ports.store.keep_artifact(args, &artifact).await.map_err(trouble::of_store)? {
             Kept::First => tracing::debug!(frames, "segment detected"),
@@ -151,65 +117,10 @@ impl Handler for DetectHandler {
         if run.attempt > ATTEMPTS {
             return self.missed(&args, run.attempt, Miss::Lapsed).await;
         }
-        let (segment, recording) = store.segment(args.camera, args.seq).await.map_err(trouble::of_store)?;
-        match self.detections(segment, recording, &args.detector, run.cancel).await? {
-            Ok(detections) => self.keep(&args, &detections).await,
+        match self.look(&args, run.cancel).await? {
+            Ok(found) => self.keep(&args, found).await,
             Err(miss) if miss.is_environment() => Err(Failure::defer(trouble::WAIT, miss)),
             Err(miss) => self.missed(&args, run.attempt, miss).await,
         }
-    }
-}
-
-/// Looking at one segment, on a thread that may block.
-struct Looking {
-    ports: Ports,
-    backdrops: Arc<Backdrops>,
-    segment: Segment,
-    recording: Recording,
-    detector: Detector,
-    detect: Arc<dyn Detect>,
-    cancel: CancellationToken,
-}
-
-impl Looking {
-    fn look(&self) -> Result<SegmentDetections, Miss> {
-        let source = self.recording.frame_size;
-        let frames = self.ports.footage.frames(
-            &self.recording,
-            self.segment.frames_span(),
-            self.detector.rate,
-            &self.detect.picture(),
-        )?;
-        let mut found = Vec::new();
-        let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
-        for frame in frames {
-            if self.cancel.is_cancelled() {
-                return Err(Stopped.into());
-            }
-            let frame = frame?;
-            let backdrop = self.backdrop(frame.time)?;
-            if waiting.len() == IN_FLIGHT {
-                self.take(&mut waiting, &mut found)?;
-            }
-            waiting.push_back(self.detect.submit(frame, source, backdrop));
-        }
-        while !waiting.is_empty() {
-            self.take(&mut waiting, &mut found)?;
-        }
-        Ok(SegmentDetections { frame_size: source, classes: self.detector.classes.clone(), frames: found })
-    }
-
-    fn take(&self, waiting: &mut VecDeque<Ticket>, found: &mut Vec<DetectedFrame>) -> Result<(), Miss> {
-        if let Some(ticket) = waiting.pop_front() {
-            found.push(ticket.wait()?);
-            self.ports.meter.looked_at_one();
-        }
-        Ok(())
-    }
-
-    fn backdrop(&self, time: MediaTime) -> Result<Option<Arc<camcount_detect::Backdrop>>, DecodeError> {
-        let Some(wanted) = self.detect.backdrop() else { return Ok(None) };
-        let block = wanted.block(time, self.recording.span);
-        self.backdrops.get(&self.ports.footage, &self.recording, block, wanted, &self.detect.picture())
     }
 }

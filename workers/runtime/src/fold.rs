@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct BadFold;
 
 /// The state's format; it changes with the meaning of anything in it.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Where the counting of a pass stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Fold {
     tracker: Tracker,
     counter: Counter,
     last: Option<MediaTime>,
+    /// Whether footage was lost since then.
+    lost: bool,
 }
 
 /// What a pass counts by, made ready.
@@ -52,7 +54,7 @@ impl Fold {
     /// Before footage that begins at `start`.
     #[must_use]
     pub fn new(start: MediaTime) -> Self {
-        Self { tracker: Tracker::default(), counter: Counter::new(start), last: None }
+        Self { tracker: Tracker::default(), counter: Counter::new(start), last: None, lost: false }
     }
 
     /// Goes on from a stored state.
@@ -61,7 +63,10 @@ impl Fold {
     /// When the bytes are no state of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadFold> {
         match bytes.split_first() {
-            Some((&FORMAT, state)) => postcard::from_bytes(state).map_err(|_| BadFold),
+            Some((&FORMAT, state)) => match postcard::take_from_bytes(state) {
+                Ok((fold, [])) => Ok(fold),
+                _ => Err(BadFold),
+            },
             _ => Err(BadFold),
         }
     }
@@ -84,7 +89,16 @@ impl Fold {
         let detections: Vec<_> = frame.detections.iter().filter(|d| wanted(d.class)).copied().collect();
         let detected = u32::try_from(detections.len()).unwrap_or(u32::MAX);
         let tracked = self.tracker.step(&DetectedFrame { time: frame.time, detections }, rules.size);
-        self.counter.step(&rules.rules, &tracked, detected, rules.continuity, counts);
+        let mut continuity = rules.continuity;
+        if std::mem::take(&mut self.lost) {
+            continuity.gap_after_us = 0;
+        }
+        self.counter.step(&rules.rules, &tracked, detected, continuity, counts);
+    }
+
+    /// Goes over footage that cannot be looked at: until the next frame nothing is known, however soon it comes.
+    pub fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// Ends the footage at `end`: visits that go on end here, and what was not seen until then is a gap.

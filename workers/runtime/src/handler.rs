@@ -42,9 +42,18 @@ trait AnyHandler: Send + Sync {
 #[async_trait]
 impl<H: Handler> AnyHandler for H {
     async fn run_json(&self, args: &str, run: Run) -> Result<(), Failure> {
-        let args = serde_json::from_str(args).map_err(Failure::discard)?;
+        let kind = H::Args::KIND;
+        let args = serde_json::from_str(args).map_err(|source| Failure::discard(BadArgs { kind, source }))?;
         self.run(args, run).await
     }
+}
+
+/// A job says something else than its kind does.
+#[derive(Debug, thiserror::Error)]
+#[error("the arguments are not those of a {kind} job; was it published by another version of camcount?")]
+struct BadArgs {
+    kind: &'static str,
+    source: serde_json::Error,
 }
 
 /// No handler is known for a kind of job.

@@ -1,14 +1,22 @@
 //! One lease from start to verdict: the job runs on a task of its own, so that a panic ends nothing else, and
-//! its lease is extended for as long as it runs.
+//! its lease is extended for as long as it runs. When the run ends, so does the job, one way or another.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use camcount_domain::{Decision, Failure};
 use camcount_queue::{Lease, Queue, Standing, Verdict, backoff};
-use tokio::{sync::broadcast, task::JoinError, time::MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::broadcast,
+    task::JoinError,
+    time::{MissedTickBehavior, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::Instrument;
 
-use crate::{Handlers, JobEnd, Run, WorkersOptions};
+use crate::{Handlers, JobEnd, Run, WorkersOptions, trouble};
+
+/// How long a cancelled job may take to end by itself. Jobs that look at their token need a moment.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Everything that running a lease takes.
 pub(crate) struct LeaseRunner {
@@ -35,16 +43,13 @@ impl LeaseRunner {
     /// Runs the leased job and settles the lease.
     #[tracing::instrument(name = "job", skip_all, fields(kind = lease.job.kind, key = lease.job.key, attempt = lease.attempt))]
     pub(crate) async fn run(&self, lease: &Lease) {
-        let cancel = self.cancel.child_token();
         let outcome = tokio::select! {
-            outcome = self.handled(lease, cancel.clone()) => Some(outcome),
-            () = self.kept_until_lost(lease) => None,
-        };
-        let Some(outcome) = outcome else {
-            // Another worker may have it by now; whatever this one still stores is fenced there.
-            cancel.cancel();
-            tracing::warn!("lost the lease; the job runs elsewhere");
-            return;
+            outcome = self.handled(lease) => outcome,
+            () = self.kept_until_lost(lease) => {
+                // Another worker may have it by now; whatever this one still stores is fenced there.
+                tracing::warn!("lost the lease; the job runs elsewhere");
+                return;
+            }
         };
         let (verdict, end) = self.verdict(lease, outcome);
         self.settle(lease, verdict).await;
@@ -52,20 +57,26 @@ impl LeaseRunner {
         let _ = self.ended.send(end);
     }
 
-    async fn handled(&self, lease: &Lease, cancel: CancellationToken) -> Result<(), Failure> {
+    async fn handled(&self, lease: &Lease) -> Result<(), Failure> {
+        let cancel = self.cancel.child_token();
         let (handlers, job) = (self.handlers.clone(), lease.job.clone());
         let run = Run { attempt: lease.attempt, cancel: cancel.clone() };
-        let span = tracing::Span::current();
-        let task =
-            tokio::spawn(tracing::Instrument::instrument(async move { handlers.run(&job, run).await }, span));
-        match tokio::time::timeout(self.options.longest_run, task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => Err(Failure::retry(Broken::from(error))),
-            Err(_) => {
-                cancel.cancel();
-                Err(Failure::retry(Broken::TooLong(self.options.longest_run)))
-            }
+        let work = async move { handlers.run(&job, run).await };
+        let mut task = AbortOnDropHandle::new(tokio::spawn(work.instrument(tracing::Span::current())));
+        // Threads cannot be aborted: they look at the token.
+        let _cancel = cancel.drop_guard();
+        let longest = self.options.longest_run;
+        tokio::select! {
+            biased;
+            ended = &mut task => ended.unwrap_or_else(|error| Err(Failure::retry(Broken::from(error)))),
+            () = sleep(longest) => Err(Failure::retry(Broken::TooLong(longest))),
+            () = self.cancelled_in_vain() => Err(Failure::retry(Broken::Stopped)),
         }
+    }
+
+    async fn cancelled_in_vain(&self) {
+        self.cancel.cancelled().await;
+        sleep(GRACE).await;
     }
 
     /// Extends the lease for as long as that works; returns when it is lost.
@@ -78,8 +89,9 @@ impl LeaseRunner {
             match self.queue.extend(lease).await {
                 Ok(Standing::Held) => {}
                 Ok(Standing::Lapsed) => return,
-                // Two more chances before it lapses.
-                Err(error) => tracing::warn!(%error, "could not extend the lease"),
+                // Two more chances before it lapses. Even then the job goes on: what it stores is fenced, and
+                // as long as the broker is away nobody else can do better.
+                Err(error) => tracing::warn!(error = &error as &dyn Error, "could not extend the lease"),
             }
         }
     }
@@ -117,16 +129,22 @@ impl LeaseRunner {
 
     /// Tells the queue, for as long as the lease can still be held.
     async fn settle(&self, lease: &Lease, verdict: Verdict) {
-        let mut waits = 0;
-        let told = tokio::time::timeout(self.queue.timing().lease(), async {
-            while let Err(error) = self.queue.settle(lease, verdict.clone()).await {
-                waits += 1;
-                tracing::warn!(%error, "could not settle the lease; trying again");
-                tokio::time::sleep(backoff(waits, &lease.job.key)).await;
+        let telling = async {
+            let mut tries = 0;
+            loop {
+                match self.queue.settle(lease, verdict.clone()).await {
+                    Ok(standing) => return standing,
+                    Err(error) => {
+                        tries += 1;
+                        tracing::warn!(error = &error as &dyn Error, "could not settle the lease; trying again");
+                        sleep(backoff(tries, &lease.job.key)).await;
+                    }
+                }
             }
-        });
-        if told.await.is_err() {
-            tracing::warn!("the lease was not settled and lapses; the job runs once more");
+        };
+        let told = tokio::time::timeout(self.queue.timing().lease(), telling).await;
+        if told != Ok(Standing::Held) {
+            tracing::warn!("the lease lapsed before it was settled; the job runs once more");
         }
     }
 }
@@ -134,13 +152,7 @@ impl LeaseRunner {
 impl From<JoinError> for Broken {
     fn from(error: JoinError) -> Self {
         match error.try_into_panic() {
-            Ok(payload) => {
-                let text = payload
-                    .downcast_ref::<&str>()
-                    .map(|text| (*text).to_owned())
-                    .or_else(|| payload.downcast_ref::<String>().cloned());
-                Self::Panic(text.unwrap_or_else(|| "without words".to_owned()))
-            }
+            Ok(payload) => Self::Panic(trouble::words_of_panic(payload)),
             Err(_) => Self::Stopped,
         }
     }

@@ -9,6 +9,7 @@ mod detect;
 mod fold;
 mod handler;
 mod lease;
+mod look;
 mod meter;
 mod trouble;
 mod workers;

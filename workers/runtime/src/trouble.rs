@@ -1,6 +1,6 @@
 //! Whose fault a failure is: the environment's is waited out, anything else is not.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use camcount_blob::BlobError;
 use camcount_domain::Failure;
@@ -19,5 +19,13 @@ pub(crate) fn of_blobs(error: BlobError) -> Failure {
     match error {
         BlobError::Storage { .. } => Failure::defer(WAIT, error),
         _ => Failure::retry(error),
+    }
+}
+
+/// What was said in a panic.
+pub(crate) fn words_of_panic(payload: Box<dyn Any + Send>) -> String {
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().map_or("without words", |text| text).to_owned(),
     }
 }

@@ -14,9 +14,10 @@ use crate::{Handlers, lease::LeaseRunner};
 /// How jobs are run.
 #[derive(Clone, Debug)]
 pub struct WorkersOptions {
-    /// The lanes that are worked on, and how many jobs of each at a time.
+    /// The lanes that are worked on, and how many jobs of each at a time. None at all is fine.
     pub slots: Vec<(Lane, usize)>,
-    /// How often a job may fail before it is given up.
+    /// How often a job may fail before it is given up. At least 4, for segments to be quarantined before that
+    /// whose detection never comes back.
     pub attempts: u32,
     /// The longest wait before a failed job is tried again.
     pub longest_backoff: Duration,
@@ -101,13 +102,13 @@ impl Workers {
             ended: ended.clone(),
         });
         let mut monitor = Monitor::new();
-        for (lane, slots) in options.slots {
+        for (lane, slots) in options.slots.into_iter().filter(|(_, slots)| *slots > 0) {
             let (queue, runner) = (Arc::clone(queue), Arc::clone(&runner));
             monitor = monitor.register(move |_| {
                 WorkerBuilder::new(lane.as_str())
                     .backend(LaneBackend::new(Arc::clone(&queue), lane))
                     .data(Arc::clone(&runner))
-                    .concurrency(slots.max(1))
+                    .concurrency(slots)
                     .parallelize(tokio::spawn)
                     .build(work)
             });
