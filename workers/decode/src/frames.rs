@@ -237,9 +237,9 @@ impl Wanted {
         filters.push(format!("select='{}'", self.roughly()));
         let Picture { size, fit, pixels } = self.picture;
         let (left, top, width, height) = self.picture.placement(self.recording.frame_size);
-        // The flags beyond `bilinear` are those that give the same bytes on every processor.
+        // The flags beyond `bilinear` ask for rounding that does not depend on the processor's instructions.
         filters.push(format!(
-            "scale={width}:{height}:flags=bilinear+accurate_rnd+full_chroma_int+bitexact,format={}",
+            "scale={width}:{height}:flags=bilinear+accurate_rnd+bitexact,format={}",
             match pixels {
                 PixelFormat::Rgb => "rgb24",
                 PixelFormat::Bgr => "bgr24",

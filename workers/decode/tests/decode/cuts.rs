@@ -5,7 +5,7 @@ use camcount_decode::Ffmpeg;
 use crate::footage::{Studio, assert_cuts_change_nothing, real, times_by_ffprobe};
 
 const SECOND: i64 = 1_000_000;
-const CUTS: [i64; 3] = [2_777_777, 2 * SECOND, 3_700_000];
+const CUTS: [i64; 2] = [3_700_000, 2 * SECOND];
 
 macro_rules! real_clips {
     ($($test:ident: $file:literal, $frames:literal, $cuts:expr;)*) => {$(
@@ -24,10 +24,10 @@ macro_rules! real_clips {
 }
 
 real_clips! {
-    vtest_in_mp4: "vtest_pets09s2l1_480x360.mp4", 795, [3_700_000, 2 * SECOND];
-    vtest_in_avi: "vtest_pets09s2l1_480x360.avi", 795, [3_700_000, 2 * SECOND];
+    vtest_in_mp4: "vtest_pets09s2l1_480x360.mp4", 795, [3_700_000, 20 * SECOND];
+    vtest_in_avi: "vtest_pets09s2l1_480x360.avi", 795, [3_700_000, 20 * SECOND];
     one_by_one: "one-by-one-person-detection.mp4", 1394, [13_700_000];
-    car_park: "car-detection.mp4", 377, [3_700_000, 10 * SECOND];
+    car_park: "car-detection.mp4", 377, [7_700_000, 10 * SECOND];
     traffic_at_24_fps: "traffic_topdown_640x360.mp4", 480, CUTS;
     motorway: "motorway_cars_trucks_1024x576.mp4", 307, CUTS;
     road: "road_cars_1280x720.mp4", 268, [3_700_000, 2 * SECOND];
@@ -59,7 +59,7 @@ fn both_encodings_of_vtest_hold_the_same_times() {
 fn assert_made(name: &str, args: &[&str]) {
     let studio = Studio::new();
     let source = studio.shoot(name, 5, 15, args);
-    let looks = assert_cuts_change_nothing(&source, &[433_211, SECOND, 1_200_000]);
+    let looks = assert_cuts_change_nothing(&source, &[433_211, SECOND]);
     assert_eq!(looks.len(), 75, "{name}");
     assert!(Ffmpeg::default().probe(&source).unwrap().seeks_exactly, "{name}");
 }
