@@ -60,6 +60,13 @@ impl Blob {
         2 * shared >= narrower && gap <= 2 + smaller / 4
     }
 
+    /// Whether it spans nearly all of the picture and yet is full of holes: edges everywhere, because the
+    /// camera was knocked.
+    fn is_web(&self, mask: &Mask) -> bool {
+        let box_area = self.width() * self.height();
+        4 * box_area > 3 * mask.width * mask.height && 4 * self.area < 3 * box_area
+    }
+
     fn is_object(&self) -> bool {
         self.area >= LEAST_AREA && 100 * self.area >= LEAST_FILL * self.width() * self.height()
     }
@@ -70,7 +77,7 @@ pub(super) fn find(mask: &Mask, contrast: &[u16]) -> Vec<Blob> {
     let labels = label(mask);
     let mut blobs = collect(mask, contrast, &labels);
     join_pieces(&mut blobs);
-    blobs.retain(Blob::is_object);
+    blobs.retain(|blob| blob.is_object() && !blob.is_web(mask));
     blobs.sort_unstable_by_key(|b| (b.top, b.left, b.bottom, b.right));
     blobs
 }

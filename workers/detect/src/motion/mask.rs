@@ -40,9 +40,9 @@ impl Mask {
     pub(super) fn of(contrast: &[u16], width: usize, height: usize) -> Option<Self> {
         let moving: Vec<bool> = contrast.iter().map(|c| *c > CONTRAST_ONE).collect();
         let mask = Self { width, height, moving };
-        // Speckles: fewer than 4 of a pixel's 3x3 neighbourhood. Then a closing, taller than it is wide,
-        // since people break apart at the belt and not along the spine.
-        let mask = mask.rank(1, 1, 4).rank(1, 2, 1).rank(1, 2, 15);
+        // Speckles: fewer than 5 of a pixel's 3x3 neighbourhood. Then a closing that is all height, since
+        // people break apart at the belt and not along the spine, and walk side by side.
+        let mask = mask.rank(1, 1, 5).rank(0, 2, 1).rank(0, 2, 5);
         let count = mask.moving.iter().filter(|moving| **moving).count();
         (2 * count <= mask.moving.len()).then_some(mask)
     }

@@ -132,7 +132,7 @@ fn a_frame_needs_its_size_and_its_backdrop() {
     assert!(matches!(answer, Err(DetectError::WrongPicture { got: 5, .. })), "{answer:?}");
 }
 
-/// Ten seconds into every block, real people are found.
+/// Every 20th frame of real footage. What is missed walks in pairs or stands still.
 #[test]
 fn people_are_found_without_a_model() {
     let detector = MotionDetector::new();
@@ -157,5 +157,5 @@ fn people_are_found_without_a_model() {
         score.add(people, &seen.detections.iter().map(|d| BoxF::from(d.bbox)).collect::<Vec<_>>());
     }
     println!("motion: recall {:.3}, precision {:.3}, {score:?}", score.recall(), score.precision());
-    assert!(score.recall() >= 0.55 && score.precision() >= 0.65, "{score:?}");
+    assert!(score.recall() >= 0.64 && score.precision() >= 0.72, "{score:?}");
 }
