@@ -106,7 +106,7 @@ pub(crate) async fn run(
     let mut ends = workers.ends();
 
     let ended = tokio::select! {
-        ended = running.to_the_end(&mut ends, bar) => ended,
+        ended = running.until_finished(&mut ends, bar) => ended,
         () = asked_to_stop() => {
             eprintln!("stopping; what is done is kept (again to stop at once)");
             Ok(Ended::Interrupted)
@@ -144,7 +144,7 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    async fn to_the_end(&mut self, ends: &mut Receiver<JobEnd>, bar: &mut FootageBar) -> Result<Ended> {
+    async fn until_finished(&mut self, ends: &mut Receiver<JobEnd>, bar: &mut FootageBar) -> Result<Ended> {
         loop {
             // Whatever ends after this line is heard of below, so nothing that becomes due is missed.
             let due = self.reconciler.tick(Scope::Passes(self.passes)).await?;

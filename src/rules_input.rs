@@ -20,7 +20,7 @@ pub(crate) struct RulesArgs {
     /// A zone 'NAME: x,y x,y x,y …', likewise; repeatable
     #[arg(long = "zone", value_name = "ZONE")]
     pub zones: Vec<ZoneDraft>,
-    /// A file with [[line]] and [[zone]] tables, for policies beyond the defaults
+    /// A TOML file of lines and zones, for policies beyond the defaults
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// The classes that are counted, separated by commas [default: all that the detector knows]

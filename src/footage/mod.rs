@@ -167,7 +167,7 @@ impl Registering<'_> {
     /// Copies what cannot be sought, once, and looks into the copy.
     fn copy(&self, source: &str, fingerprint: &str, name: &str) -> Result<(String, Probe)> {
         let key = content_hash(&[source.as_bytes(), fingerprint.as_bytes()]);
-        let copy = self.copies.join(format!("{key}.mkv"));
+        let copy = self.copies.join(key);
         if !copy.exists() {
             std::fs::create_dir_all(self.copies)
                 .with_context(|| format!("{} cannot be made", self.copies.display()))?;

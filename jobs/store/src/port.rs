@@ -125,6 +125,8 @@ pub struct PassProgress {
     pub segments: u64,
     /// Those with detections.
     pub detected: u64,
+    /// Of these, those without a single frame.
+    pub empty: u64,
     /// Those that were given up.
     pub quarantined: u64,
     /// Those that are folded, detected and given up alike.

@@ -117,6 +117,7 @@ impl Sqlite {
         let row = sqlx::query(
             "SELECT count(*) AS segments,
                     coalesce(sum(d.state = 'detected'), 0) AS detected,
+                    coalesce(sum(d.frames = 0), 0) AS empty,
                     coalesce(sum(d.state = 'quarantined'), 0) AS quarantined,
                     coalesce(sum(d.frames), 0) AS frames,
                     coalesce(sum(CASE d.state WHEN 'detected' THEN s.end_us - s.start_us END), 0)
@@ -138,6 +139,7 @@ impl Sqlite {
         Ok(PassProgress {
             segments: row.get("segments"),
             detected: row.get("detected"),
+            empty: row.get("empty"),
             quarantined: row.get("quarantined"),
             counted: row.get("counted"),
             frames: row.get("frames"),

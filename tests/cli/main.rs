@@ -1,0 +1,10 @@
+//! End-to-end tests of the program, as people run it. Real FFmpeg, real files; real footage and models where the
+//! test data are, and otherwise those tests say that they were skipped.
+
+mod commands;
+mod exactly_once;
+mod footage;
+mod harness;
+mod memory;
+mod replay;
+mod scene;
