@@ -1,7 +1,7 @@
 //! Finding ONNX Runtime and loading it, once per process.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -24,7 +24,7 @@ const FILE: &str = if cfg!(windows) {
 pub struct Installation {
     /// Where it lies.
     pub path: PathBuf,
-    /// Its version, and how it was built.
+    /// Its version, like `1.31.1`; how it was built, where it does not say.
     pub version: String,
     /// The kinds of devices it was built for. Whether one of them is there shows when a model is opened.
     pub devices: Vec<DeviceKind>,
@@ -38,7 +38,22 @@ pub struct Installation {
 /// # Errors
 /// When it is missing, unusable, or another one is already loaded.
 pub fn installation(library: Option<&Path>) -> Result<Installation, DetectError> {
-    Ok(load(library)?.installation)
+    let mut installation = load(library)?.installation;
+    if let Some(version) = version(&installation.path) {
+        installation.version = version;
+    }
+    Ok(installation)
+}
+
+/// The version that the library's symbols are marked with, as builds for Linux are: `VERS_1.31.1`. Asking
+/// the library itself would take unsafe code.
+fn version(path: &Path) -> Option<String> {
+    const MARK: &[u8] = b"\0VERS_";
+    let bytes = fs::read(path).ok()?;
+    let at = bytes.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
+    let end = bytes[at..].iter().position(|byte| *byte == 0)?;
+    let text = std::str::from_utf8(&bytes[at..at + end]).ok()?;
+    text.starts_with(|c: char| c.is_ascii_digit()).then(|| text.to_owned())
 }
 
 /// The loaded library.
@@ -127,6 +142,15 @@ mod tests {
         assert!(missing.is_environment());
         let text = missing.to_string();
         assert!(text.contains("infra/setup") && text.contains("/nowhere/libonnxruntime.so"), "{text}");
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_marks() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), b"ELF\0OrtGetApiBase\0VERS_1.31.1\0more").unwrap();
+        assert_eq!(version(file.path()).as_deref(), Some("1.31.1"));
+        fs::write(file.path(), b"ELF\0OrtGetApiBase\0more").unwrap();
+        assert_eq!(version(file.path()), None);
     }
 
     #[test]

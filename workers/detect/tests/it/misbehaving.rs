@@ -122,3 +122,14 @@ fn frames_of_another_size_are_refused() {
     assert!(matches!(refused, DetectError::WrongPicture { wanted: 12288, got: 7, .. }), "{refused}");
     assert!(!refused.is_environment());
 }
+
+#[test]
+fn the_installation_is_described() {
+    if !has_runtime() {
+        return;
+    }
+    let found = installation(None).unwrap();
+    println!("{found:?}");
+    assert!(found.path.is_absolute() && !found.version.is_empty());
+    assert_eq!(found.devices[0].as_str(), "cpu");
+}
