@@ -129,6 +129,8 @@ async fn recordings_are_cut_once_and_follow_one_another(store: &dyn Store) {
     let middle = MediaSpan { start: MediaTime(6 * SECOND_US), end: MediaTime(31 * SECOND_US) };
     let (first, last) = store.segments_in(pass.camera, middle).await.unwrap().unwrap();
     assert_eq!((first.seq, last.seq), (Seq(1), Seq(4)));
+    let beside = MediaSpan { start: MediaTime(50 * SECOND_US), end: MediaTime::MAX };
+    assert_eq!(store.segments_in(pass.camera, beside).await.unwrap(), None);
     let (first, last) = store.segments_in(pass.camera, MediaSpan::ALL).await.unwrap().unwrap();
     assert_eq!((first.seq, last.seq), (Seq(0), Seq(6)));
 }

@@ -183,11 +183,9 @@ impl Sqlite {
         camera: CameraId,
         span: MediaSpan,
     ) -> Result<Option<(Segment, Segment)>, StoreError> {
-        // A segment at the edge of a recording may hold frames from beyond its span, so it is touched by
-        // whatever lies on that side of it.
         let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
             "SELECT min(seq), max(seq) FROM segments
-             WHERE camera = ? AND (start_us < ? OR first) AND (end_us > ? OR last)",
+             WHERE camera = ? AND start_us < ? AND max(end_us, start_us + 1) > ?",
         )
         .bind(camera.to_string())
         .bind(span.end.0)
