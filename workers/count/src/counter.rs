@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     buckets::{Occupancy, add_coverage, add_crossing},
     coverage::{self, Covered, split},
+    line::Crossed,
     object::Object,
     rules::Rules,
     stitch,
@@ -102,6 +103,8 @@ impl Counter {
         for (root, mut object) in std::mem::take(&mut self.objects) {
             let visits = object.lose(rules, None);
             self.report_visits(rules, root, &object, visits, out);
+            let crossings = object.end(rules);
+            report_crossings(rules, root, &object, crossings, out);
         }
         let end = if end == MediaTime::MAX { self.time } else { end.max(self.time) };
         *self = Self::new(end);
@@ -141,7 +144,7 @@ impl Counter {
         }
     }
 
-    /// Ends the visits of those who have been away too long, and forgets those who will not come back.
+    /// Ends the visits of those who have been away too long, and the ways of those who will not come back.
     fn expire(&mut self, rules: &Rules, out: &mut SegmentCounts) {
         let (time, remember_us) = (self.time, remember_us(rules));
         let mut ended = Vec::new();
@@ -157,7 +160,14 @@ impl Counter {
             }
         }
         let remembered = |seen: MediaTime| time.since_us(seen) <= remember_us;
-        self.objects.retain(|_, object| remembered(object.seen));
+        self.objects.retain(|&root, object| {
+            let kept = remembered(object.seen);
+            if !kept {
+                let crossings = object.end(rules);
+                report_crossings(rules, root, object, crossings, out);
+            }
+            kept
+        });
         self.objects.values_mut().for_each(|o| o.before = o.before.take().filter(|b| remembered(b.seen)));
         self.roots.retain(|_, (root, seen)| remembered(*seen) && self.objects.contains_key(root));
     }
@@ -206,20 +216,8 @@ impl Counter {
         let root = *root;
         let Some(object) = self.objects.get_mut(&root) else { return };
         let told = object.see(rules, now, self.time, continuity.gap_after_us);
-        let (class, confidence) = object.votes.winner();
-        for (index, crossed) in told.crossings {
-            let crossing = Crossing {
-                line: rules.lines[index].line.name.clone(),
-                direction: crossed.direction,
-                time: crossed.time,
-                track: root,
-                ordinal: crossed.ordinal,
-                class: rules.class_name(class),
-                confidence,
-                stitched: crossed.stitched,
-            };
-            add_crossing(out, crossing);
-        }
+        report_crossings(rules, root, object, told.crossings, out);
+        let (class, _) = object.votes.winner();
         for (zone, passage) in told.passages {
             let rule = &rules.zones[zone];
             match passage {
@@ -267,6 +265,30 @@ impl Counter {
                 saw_exit: visit.saw_exit,
             });
         }
+    }
+}
+
+/// Reports crossings by index of line.
+fn report_crossings(
+    rules: &Rules,
+    root: TrackId,
+    object: &Object,
+    crossings: Vec<(usize, Crossed)>,
+    out: &mut SegmentCounts,
+) {
+    let (class, confidence) = object.votes.winner();
+    for (index, crossed) in crossings {
+        let crossing = Crossing {
+            line: rules.lines[index].line.name.clone(),
+            direction: crossed.direction,
+            time: crossed.time,
+            track: root,
+            ordinal: crossed.ordinal,
+            class: rules.class_name(class),
+            confidence,
+            stitched: crossed.stitched,
+        };
+        add_crossing(out, crossing);
     }
 }
 

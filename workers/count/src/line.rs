@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     rules::{LineRule, distance},
-    side::{Reading, Side},
+    side::{Confirmation, Reading, Side},
 };
 
 /// Rounding may put a meeting at the very end of a line past it by this share of its length.
@@ -103,11 +103,24 @@ impl LineWalk {
         let depth = offset.abs() / distance(rule.from, rule.to) / height;
         let reading = Reading { side: offset >= 0.0, depth, band: rule.line.dead_band };
         let confirmation = self.side.look(reading, i64::from(rule.line.confirm_ms) * 1000, time)?;
+        self.settle(rule, confirmation, wanted)
+    }
+
+    /// Looks no more: it will not be seen again. Who was seen last beyond the dead band on the other side went over.
+    pub(crate) fn end(&mut self, rule: &LineRule, wanted: bool) -> Option<Crossed> {
+        let confirmation = self.side.last_look().filter(Confirmation::is_flip)?;
+        self.settle(rule, confirmation, wanted)
+    }
+
+    fn settle(&mut self, rule: &LineRule, confirmation: Confirmation, wanted: bool) -> Option<Crossed> {
         if confirmation.is_flip() && self.travel < rule.line.min_travel {
             return None;
         }
 
-        self.side.settle(confirmation.now);
+        self.side.settle(confirmation);
+        if !confirmation.is_flip() && self.side.is_open() {
+            return None;
+        }
         let (net, inwards, outwards) =
             (std::mem::take(&mut self.net), self.last_in.take(), self.last_out.take());
         let stitched = std::mem::take(&mut self.joined);

@@ -114,6 +114,13 @@ impl Object {
         visits
     }
 
+    /// Crossings, by index of line, that only its end confirms: it will not be seen again.
+    pub(crate) fn end(&mut self, rules: &Rules) -> Vec<(usize, Crossed)> {
+        let (class, _) = self.votes.winner();
+        let lines = rules.lines.iter().zip(&mut self.lines).enumerate();
+        lines.filter_map(|(index, (rule, walk))| Some((index, walk.end(rule, rule.wants(class))?))).collect()
+    }
+
     /// Lets another track carry it on.
     pub(crate) fn join(&mut self, carrier: TrackId) {
         self.before = None;

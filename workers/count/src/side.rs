@@ -48,7 +48,7 @@ pub(crate) struct Side {
     confirmed: Option<bool>,
     /// The side it is beyond the band on, without a break, and since when.
     run: Option<(bool, MediaTime)>,
-    /// Until a side is confirmed: the side beyond whose band it was seen first, and how deep at most.
+    /// The side that it was seen on first, and how deep at most, until it is known whether it came over from there.
     start: Option<(bool, f64)>,
     /// The side and depth of the last look.
     last: Option<(bool, f64)>,
@@ -58,20 +58,25 @@ impl Side {
     /// The side that a look at the anchor confirms, if it does: beyond the band for `confirm_us`, or far
     /// beyond, or in one long stride. Nothing is settled by that, see [`Side::settle`].
     ///
-    /// An object that appears near the border and goes over it at once has no confirmed side to come from;
-    /// where it was seen first will do if both places together are farther apart than any jitter.
+    /// An object that appears near the border and goes over it has no confirmed side to come from; where it was
+    /// seen first will do as soon as both places together are farther apart than any jitter, however slowly it gets
+    /// there.
     pub(crate) fn look(&mut self, at: Reading, confirm_us: i64, time: MediaTime) -> Option<Confirmation> {
         let last = self.last.replace((at.side, at.depth));
+        if last.is_none() {
+            self.start = Some((at.side, at.depth));
+        }
+        if let Some((side, depth)) = &mut self.start
+            && *side == at.side
+        {
+            *depth = depth.max(at.depth);
+        }
         if at.depth <= at.band {
             self.run = None;
             return None;
         }
         let since = self.run.filter(|run| run.0 == at.side).map_or(time, |run| run.1);
         self.run = Some((at.side, since));
-        if self.confirmed.is_none() {
-            let (side, depth) = self.start.unwrap_or((at.side, 0.0));
-            self.start = Some((side, if side == at.side { depth.max(at.depth) } else { depth }));
-        }
 
         let far = (FAR_BANDS * at.band).max(FAR_HEIGHTS);
         let stride = last.is_some_and(|(side, depth)| side != at.side && depth + at.depth >= STRIDE_HEIGHTS);
@@ -79,13 +84,23 @@ impl Side {
             return None;
         }
         let first = self.start.filter(|&(side, depth)| side != at.side && depth + at.depth >= far);
-        Some(Confirmation { before: self.confirmed.or(first.map(|s| s.0)), now: at.side, since })
+        Some(Confirmation { before: first.map(|s| s.0).or(self.confirmed), now: at.side, since })
     }
 
-    /// Makes `side` the confirmed one.
-    pub(crate) fn settle(&mut self, side: bool) {
-        self.confirmed = Some(side);
-        self.start = None;
+    /// What the last look says if no other follows: beyond the band will do, however short.
+    pub(crate) fn last_look(&self) -> Option<Confirmation> {
+        self.run.map(|(now, since)| Confirmation { before: self.confirmed, now, since })
+    }
+
+    /// Makes the confirmed side of `confirmation` the one that it is on.
+    pub(crate) fn settle(&mut self, confirmation: Confirmation) {
+        self.confirmed = Some(confirmation.now);
+        self.start = self.start.filter(|start| start.0 != confirmation.now && !confirmation.is_flip());
+    }
+
+    /// Whether it may still turn out to have come from the other side.
+    pub(crate) fn is_open(&self) -> bool {
+        self.start.is_some()
     }
 
     /// Starts the waiting anew: what was seen of another track confirms nothing about this one.
@@ -102,7 +117,7 @@ mod tests {
         let at = Reading { side: depth >= 0.0, depth: depth.abs(), band: 0.08 };
         let confirmation = side.look(at, 150_000, MediaTime(ms * 1000));
         if let Some(c) = confirmation {
-            side.settle(c.now);
+            side.settle(c);
         }
         confirmation
     }
@@ -129,5 +144,13 @@ mod tests {
         assert_eq!(look(&mut side, 0.1, 100), None);
         let confirmation = look(&mut side, 0.1, 250).unwrap();
         assert_eq!(confirmation.before, None, "0.19 heights may be jitter");
+        assert!(!look(&mut side, 0.12, 500).unwrap().is_flip());
+        assert!(look(&mut side, 0.17, 900).unwrap().is_flip(), "but now it went 0.26");
+        assert!(!look(&mut side, 0.3, 1_000).unwrap().is_flip(), "once");
+
+        let mut side = Side::default();
+        assert_eq!(look(&mut side, -0.01, 0), None, "in the band");
+        assert!(look(&mut side, 0.1, 100).is_none());
+        assert!(look(&mut side, 0.3, 200).is_some_and(|c| c.is_flip()));
     }
 }

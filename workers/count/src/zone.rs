@@ -114,7 +114,7 @@ impl Stay {
         let reading = Reading { side: rule.polygon.contains(at), depth: border / height, band };
         let confirm_us = i64::from(rule.zone.confirm_ms) * 1000;
         let confirmation = self.side.look(reading, confirm_us, time)?;
-        self.side.settle(confirmation.now);
+        self.side.settle(confirmation);
         let earliest = time.plus_us(-LINGER_US.saturating_add(confirm_us));
         let (inwards, outwards) = (self.last_in.take(), self.last_out.take());
         let (inwards, outwards) = (inwards.map(|t| t.max(earliest)), outwards.map(|t| t.max(earliest)));

@@ -178,6 +178,33 @@ fn a_fast_object_counts_although_the_line_is_where_it_appears() {
 }
 
 #[test]
+fn who_appears_at_the_line_and_slowly_goes_over_it_counts_once_he_is_far() {
+    let rules = rules(vec![across()], vec![]);
+    // From 0.1 heights before the line to 0.12 beyond, and there for a second: may be jitter.
+    let mut places = vec![(0.5, 0.48), (0.5, 0.49), (0.5, 0.51)];
+    places.extend([(0.5, 0.524); 10]);
+    assert_eq!(in_out(&count(&rules, &path(&places))), (0, 0));
+    let back = [&places[..], &[(0.5, 0.48), (0.5, 0.45), (0.5, 0.3)]].concat();
+    assert_eq!(in_out(&count(&rules, &path(&back))), (0, 0));
+    places.extend([(0.5, 0.54), (0.5, 0.6)]);
+    let counts = count(&rules, &path(&places));
+    assert_eq!((in_out(&counts), counts.crossings[0].time), ((1, 0), MediaTime(150_000)));
+}
+
+#[test]
+fn who_is_seen_last_just_over_the_line_went_over_it() {
+    let rules = rules(vec![across()], vec![]);
+    let over = [(0.5, 0.4), (0.5, 0.43), (0.5, 0.46), (0.5, 0.49), (0.5, 0.52)];
+    let mut frames = path(&over);
+    assert_eq!(in_out(&count(&rules, &frames)), (1, 0), "the footage ends");
+    frames.extend((5..100).map(|i| frame(i * STEP_US, vec![])));
+    let counts = count(&rules, &frames);
+    assert_eq!((in_out(&counts), counts.crossings[0].time), ((1, 0), MediaTime(333_333)), "he is gone");
+    let touched = [&over[..4], &[(0.5, 0.51)]].concat();
+    assert_eq!(in_out(&count(&rules, &path(&touched))), (0, 0), "within the dead band");
+}
+
+#[test]
 fn a_line_to_the_border_has_no_way_round_it() {
     // The feet are cut off by the lower border, and lie on it.
     let upright = line(p(0.5, 0.0), p(0.5, 1.0));
