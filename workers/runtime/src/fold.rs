@@ -2,7 +2,9 @@
 //! Pure: the same frames from the same state give the same counts and the same next state, bit for bit.
 
 use camcount_count::{Counter, Rules};
-use camcount_domain::{Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts};
+use camcount_domain::{
+    Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, TrackedFrame,
+};
 use camcount_track::Tracker;
 use serde::{Deserialize, Serialize};
 
@@ -79,10 +81,16 @@ impl Fold {
         postcard::to_extend(self, vec![FORMAT]).map_err(|_| BadFold)
     }
 
-    /// Folds the next frame. One from before the last one, or from outside the pass's range, adds nothing.
-    pub fn frame(&mut self, rules: &FoldRules, frame: &DetectedFrame, counts: &mut SegmentCounts) {
+    /// Folds the next frame, and says who was seen in it. One from before the last one, or from outside the pass's
+    /// range, adds nothing and gives `None`.
+    pub fn frame(
+        &mut self,
+        rules: &FoldRules,
+        frame: &DetectedFrame,
+        counts: &mut SegmentCounts,
+    ) -> Option<TrackedFrame> {
         if !rules.range.contains(frame.time) || self.last.is_some_and(|last| frame.time <= last) {
-            return;
+            return None;
         }
         self.last = Some(frame.time);
         let wanted = |class: u16| rules.wanted.get(usize::from(class)).copied().unwrap_or(false);
@@ -94,6 +102,7 @@ impl Fold {
             continuity.gap_after_us = 0;
         }
         self.counter.step(&rules.rules, &tracked, detected, continuity, counts);
+        Some(tracked)
     }
 
     /// Goes over footage that cannot be looked at: until the next frame nothing is known, however soon it comes.

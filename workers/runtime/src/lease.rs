@@ -5,11 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use camcount_domain::{Decision, Failure};
 use camcount_queue::{Lease, Queue, Standing, Verdict, backoff};
-use tokio::{
-    sync::broadcast,
-    task::JoinError,
-    time::{MissedTickBehavior, sleep},
-};
+use tokio::{sync::broadcast, task::JoinError, time::sleep};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 
@@ -81,18 +77,20 @@ impl LeaseRunner {
 
     /// Extends the lease for as long as that works; returns when it is lost.
     async fn kept_until_lost(&self, lease: &Lease) {
-        let mut ticks = tokio::time::interval(self.queue.timing().extend_every());
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
+        let every = self.queue.timing().extend_every();
+        let mut wait = every;
         loop {
-            ticks.tick().await;
-            match self.queue.extend(lease).await {
-                Ok(Standing::Held) => {}
+            sleep(wait).await;
+            wait = match self.queue.extend(lease).await {
+                Ok(Standing::Held) => every,
                 Ok(Standing::Lapsed) => return,
-                // Two more chances before it lapses. Even then the job goes on: what it stores is fenced, and
-                // as long as the broker is away nobody else can do better.
-                Err(error) => tracing::warn!(error = &error as &dyn Error, "could not extend the lease"),
-            }
+                // Soon again, for the time runs out. Even then the job goes on: what it stores is fenced, and as
+                // long as the broker is away nobody else can do better.
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "could not extend the lease; trying again");
+                    every / 4
+                }
+            };
         }
     }
 
@@ -136,7 +134,10 @@ impl LeaseRunner {
                     Ok(standing) => return standing,
                     Err(error) => {
                         tries += 1;
-                        tracing::warn!(error = &error as &dyn Error, "could not settle the lease; trying again");
+                        tracing::warn!(
+                            error = &error as &dyn Error,
+                            "could not settle the lease; trying again"
+                        );
                         sleep(backoff(tries, &lease.job.key)).await;
                     }
                 }
