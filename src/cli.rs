@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{count::CountArgs, demo::DemoArgs, replay::ReplayArgs, track::TrackArgs},
+    commands::{audit::AuditArgs, count::CountArgs, demo::DemoArgs, replay::ReplayArgs, track::TrackArgs},
     config::Settings,
 };
 
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Track detections and write MOTChallenge tracks, for the field's own metric tools
     Track(TrackArgs),
+    /// Count, and hold the counts against the truth: accuracy, and the moments to look at
+    Audit(AuditArgs),
     /// Draw a scene with known counts, count it, and compare
     Demo(DemoArgs),
     /// Check what camcount needs, and say how to mend what is missing

@@ -11,6 +11,7 @@ mod footage;
 mod log;
 mod media_range;
 mod mot;
+mod pictures;
 mod progress;
 mod report;
 mod rules_input;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use camcount_blob::tables::Origin;
 use camcount_decode::Ffmpeg;
 use camcount_detect::{Detect, MotionDetector, OnnxDetector, OnnxOptions};
-use camcount_domain::{CameraId, DetectorVersion, MediaTime, PassId, Rate, Ruleset, rules::RulesDraft};
+use camcount_domain::{Detector, DetectorVersion, MediaTime, Pass, PassId, Rate, Ruleset, rules::RulesDraft};
 use camcount_runtime::Detectors;
 use camcount_scheduler::plan_pass;
 use camcount_store::Store;
@@ -26,6 +26,7 @@ use crate::{
     export,
     footage::{self, Registered, Registering},
     media_range::{RangeEnd, range},
+    pictures::{self, PicturesArgs, Subject},
     progress::FootageBar,
     report::{self, Heading, Json, Report, Segments, Tally},
     rules_input::{RulesArgs, check_classes},
@@ -37,7 +38,7 @@ Examples:
   camcount count recordings/ --zone 'hall: 0.1,0.5 0.9,0.5 0.9,1 0.1,1' --format json
   camcount count a.mp4 b.mp4 --rules rules.toml --out counts/ --from 0:10:00 --to 0:20:00
 
-Interrupted and run again, it goes on where it was. With other lines over the same footage it counts what was
+Interrupted and run again, it goes on where it was. With other lines over the same footage it counts what was \
 detected before and looks at nothing again.";
 
 /// Arguments of `count`.
@@ -70,6 +71,8 @@ pub(crate) struct CountArgs {
     /// Write crossings, visits, buckets, coverage and frame metadata there, as Parquet and CSV
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: PicturesArgs,
 }
 
 /// How footage is looked at.
@@ -110,8 +113,9 @@ pub(crate) struct Request<'a> {
 
 /// One counted camera.
 pub(crate) struct Counted {
-    camera: CameraId,
-    pass: PassId,
+    id: PassId,
+    pass: Pass,
+    detector: Detector,
     rules: Ruleset,
     heading: Heading,
 }
@@ -126,10 +130,38 @@ impl Counted {
         }
     }
 
-    /// What was counted.
+    /// The counts.
     pub(crate) async fn report(&self, store: &dyn Store) -> Result<Report> {
-        let segments = Segments::from(store.progress(&self.pass).await?);
-        Ok(Tally::of_pass(store, &self.pass, self.rules.clone()).await?.report(&self.heading, segments))
+        let segments = Segments::from(store.progress(&self.id).await?);
+        Ok(Tally::of_pass(store, &self.id, self.rules.clone()).await?.report(&self.heading, segments))
+    }
+
+    /// What was counted.
+    pub(crate) fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// By which rules.
+    pub(crate) fn rules(&self) -> &Ruleset {
+        &self.rules
+    }
+
+    /// Where the footage begins.
+    pub(crate) fn start(&self) -> MediaTime {
+        self.heading.start
+    }
+
+    /// Draws the pictures that are asked for.
+    pub(crate) async fn draw(&self, wanted: &PicturesArgs, data: &DataDir, config: &Config) -> Result<()> {
+        let subject = Subject {
+            camera: &self.heading.camera,
+            start: self.heading.start,
+            start_known: self.heading.start_known,
+            pass: &self.pass,
+            rules: &self.rules,
+            detector: &self.detector,
+        };
+        pictures::draw(wanted, data, &Ffmpeg::new(config.ffmpeg.clone()), &subject).await
     }
 }
 
@@ -159,7 +191,7 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
             Format::Csv => report::csv(&mut out, &report, n == 0)?,
             Format::Json => {
                 let mut json = Json::begin(&mut out, &report)?;
-                let mut crossings = store.crossings(&one.pass);
+                let mut crossings = store.crossings(&one.id);
                 while let Some(crossing) = crossings.try_next().await? {
                     json.crossing(&one.heading, &crossing)?;
                 }
@@ -167,15 +199,21 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
             }
         }
         out.flush()?;
-        for event in store.camera_events(one.camera).await? {
+        for event in store.camera_events(one.pass.camera).await? {
             let from_s = event.span.start.since_us(one.heading.start) / 1_000_000;
             let to_s = event.span.end.since_us(one.heading.start) / 1_000_000;
             eprintln!("warning: {}: {from_s} s to {to_s} s were given up: {}", report.camera, event.detail);
         }
     }
     if let Some(folder) = &args.out {
-        let passes: Vec<_> = counted.iter().map(|one| (one.origin(), one.pass.clone())).collect();
+        let passes: Vec<_> = counted.iter().map(|one| (one.origin(), one.id.clone())).collect();
         export::write(store, &passes, folder).await?;
+    }
+    for one in &counted {
+        match counted.len() {
+            1 => one.draw(&args.pictures, &data, config).await?,
+            _ => one.draw(&args.pictures.of_camera(&one.heading.camera), &data, config).await?,
+        }
     }
     Ok(if partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
 }
@@ -222,9 +260,9 @@ pub(crate) async fn count(
             start,
             start_known: camera.start_known,
         };
-        counted.push(Counted { camera: camera.id, pass: id, rules, heading });
+        counted.push(Counted { id, pass, detector: detector.clone(), rules, heading });
     }
-    let passes: Vec<_> = counted.iter().map(|one| one.pass.clone()).collect();
+    let passes: Vec<_> = counted.iter().map(|one| one.id.clone()).collect();
     let mut bar = FootageBar::new("counting", total_us);
     let ended = embedded::run(data, ffmpeg, detectors, &passes, config, &mut bar).await?;
     Ok((ended, counted))

@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     demo::{LINES, Truth, ZONES, render, ruleset, street, truth},
     embedded::{DataDir, Ended},
+    pictures::PicturesArgs,
     progress::FootageBar,
     report::Report,
 };
@@ -25,6 +26,9 @@ pub(crate) struct DemoArgs {
     /// Keep the drawn video here [default: demo.mp4 in the data folder]
     #[arg(long, value_name = "FILE")]
     video: Option<PathBuf>,
+    /// Draw no pictures of the counts beside the video
+    #[arg(long)]
+    no_pictures: bool,
     #[command(flatten)]
     looking: LookingArgs,
 }
@@ -54,9 +58,16 @@ pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     if ended == Ended::Interrupted {
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    let report = counted.first().context("nothing was counted")?.report(&*data.store).await?;
+    let counted = counted.first().context("nothing was counted")?;
+    let report = counted.report(&*data.store).await?;
     let scene = street();
     let right = compare(&report, &truth(&scene, &ruleset(scene.size)?));
+    if !args.no_pictures {
+        let pictures = PicturesArgs::beside(&video);
+        counted.draw(&pictures, &data, config).await?;
+        println!();
+        pictures.files().for_each(|file| println!("{}", file.display()));
+    }
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

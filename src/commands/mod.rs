@@ -1,5 +1,6 @@
 //! One module a subcommand.
 
+pub(crate) mod audit;
 pub(crate) mod count;
 pub(crate) mod demo;
 mod doctor;
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     log::start(&config)?;
     match cli.command {
         Command::Count(args) => count::run(&args, &config).await,
+        Command::Audit(args) => audit::run(&args, &config).await,
         Command::Replay(args) => replay::run(&args),
         Command::Track(args) => track::run(&args),
         Command::Demo(args) => demo::run(&args, &config).await,

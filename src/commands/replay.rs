@@ -50,13 +50,14 @@ pub(crate) struct DetectionsArgs {
     pub(crate) file: PathBuf,
     /// Size of the picture that the boxes of a text lie in
     #[arg(long, value_parser = parse_size, value_name = "WxH")]
-    size: Option<FrameSize>,
+    pub(crate) size: Option<FrameSize>,
     /// Frames a second of a text, like 25 or 30000/1001
     #[arg(long, value_name = "F")]
-    fps: Option<FrameRate>,
+    pub(crate) fps: Option<FrameRate>,
 }
 
-fn parse_size(text: &str) -> Result<FrameSize, String> {
+/// Reads a size like 1920x1080.
+pub(crate) fn parse_size(text: &str) -> Result<FrameSize, String> {
     let side = |side: &str| side.trim().parse().ok().filter(|s| (1..=65_536).contains(s));
     text.split_once(['x', 'X', '×'])
         .and_then(|(width, height)| Some(FrameSize { width: side(width)?, height: side(height)? }))
@@ -103,6 +104,26 @@ impl DetectionsArgs {
     }
 }
 
+impl Detections {
+    /// Media time of the first frame.
+    pub(crate) fn start(&self) -> MediaTime {
+        self.found.frames.first().map_or(MediaTime(0), |frame| frame.time)
+    }
+
+    /// Counts them in memory: tracked anew, or by the ids of the file.
+    pub(crate) fn count(&self, rules: Ruleset, keep_ids: bool) -> Result<SegmentCounts> {
+        let Self { found, tracks, interval_us, .. } = self;
+        let continuity = Continuity::of(*interval_us, 1);
+        let start = self.start();
+        let end = found.frames.last().map_or(start, |frame| frame.time.plus_us(continuity.interval_us));
+        match (keep_ids, tracks) {
+            (true, Some(tracks)) => Ok(count_tracks(tracks, rules, found, continuity, start, end)),
+            (true, None) => bail!("an artifact of detections has no ids to keep"),
+            (false, _) => Ok(fold(rules, found, continuity, start, end)),
+        }
+    }
+}
+
 fn artifact(mut file: File, path: &Path) -> Result<Detections> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -116,17 +137,11 @@ fn artifact(mut file: File, path: &Path) -> Result<Detections> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode> {
-    let Detections { found, tracks, interval_us, .. } = args.input.read()?;
-    let rules = args.rules.draft()?.resolve(found.frame_size)?;
-    check_classes(&rules, &found.classes)?;
-    let continuity = Continuity::of(interval_us, 1);
-    let start = found.frames.first().map_or(MediaTime(0), |frame| frame.time);
-    let end = found.frames.last().map_or(start, |frame| frame.time.plus_us(continuity.interval_us));
-    let counts = match (args.keep_ids, tracks) {
-        (true, Some(tracks)) => count_tracks(&tracks, rules.clone(), &found, continuity, start, end),
-        (true, None) => bail!("an artifact of detections has no ids to keep"),
-        (false, _) => fold(rules.clone(), &found, continuity, start, end),
-    };
+    let detections = args.input.read()?;
+    let rules = args.rules.draft()?.resolve(detections.found.frame_size)?;
+    check_classes(&rules, &detections.found.classes)?;
+    let start = detections.start();
+    let counts = detections.count(rules.clone(), args.keep_ids)?;
 
     let name = args.input.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let model = if args.keep_ids { "ids of the file" } else { "detections of the file" };

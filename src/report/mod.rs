@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 pub(crate) use json::Json;
-pub(crate) use text::{csv, table};
+pub(crate) use text::{columns, csv, table};
 
 /// The counts of one camera.
 #[derive(Clone, Debug, PartialEq, Serialize)]

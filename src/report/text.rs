@@ -65,7 +65,11 @@ fn shown(value: impl ToString) -> String {
 }
 
 /// Text to the left, numbers to the right.
-fn columns<const N: usize>(out: &mut impl Write, heads: [&str; N], rows: &[[String; N]]) -> Result<()> {
+pub(crate) fn columns<const N: usize>(
+    out: &mut impl Write,
+    heads: [&str; N],
+    rows: &[[String; N]],
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
