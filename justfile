@@ -23,3 +23,15 @@ lint:
 # Run all that must hold before a change is merged.
 ci:
     .ci/run
+
+# Count real footage and compare with the truth: all models, or those named (yolox_nano_416 motion …).
+eval-counting *models:
+    {{ if models == "" { "" } else { "CAMCOUNT_EVAL_MODELS='" + models + "'" } }} \
+        cargo test --test eval -- --ignored --nocapture
+
+# Score the tracker on public detections with py-motmetrics.
+eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
+    test -x target/eval-venv/bin/python || python3 -m venv target/eval-venv
+    target/eval-venv/bin/pip install --quiet motmetrics==1.4.0
+    cargo build
+    target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
