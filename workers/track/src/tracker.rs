@@ -16,19 +16,28 @@ use crate::{
 const SURE: Confidence = Confidence(4_000);
 /// Less sure ones may continue a track that was seen a moment ago, down to this (ByteTrack: 0.1).
 const UNSURE: Confidence = Confidence(1_000);
+/// What is never surer than this still starts a track, which is reported once it was seen [`FAINT_HITS`] times: some
+/// detectors are never surer of a vehicle seen from above.
+const FAINT: Confidence = Confidence(2_000);
+/// How often; a false alarm rarely stays where it is, or moves as one thing, for so long.
+const FAINT_HITS: u8 = 4;
 /// A new track starts to be reported at its first sighting when that is at least this sure, else at its
-/// second. Waiting loses where it came from, and with it a line near there.
+/// next one that is sure. Waiting loses where it came from, and with it a line near there.
 const SURE_AT_ONCE: Confidence = Confidence(6_000);
 
 /// Least overlap times confidence of a sure detection with a track (ByteTrack: 0.2).
 const OVERLAP: f64 = 0.2;
 /// Least overlap of an unsure detection with a track (ByteTrack: 0.5).
 const OVERLAP_UNSURE: f64 = 0.5;
+/// An unsure detection continues only tracks seen so recently, in microseconds (ByteTrack: in the last frame).
+const UNSURE_UNSEEN_US: i64 = 250_000;
 /// Likeness of a detection to a track of another class, relative to its own: a car may flicker to a truck, a
 /// rider is not his bicycle.
 const OTHER_CLASS: f64 = 0.6;
 /// A detection that overlaps a seen track by this much is that object again, under another class.
 const SAME_OBJECT: f64 = 0.7;
+/// A faint one that overlaps a seen track by this much is a part of that, or its shadow.
+const PART_OF_OBJECT: f64 = 0.2;
 
 /// Objects that overlap their prediction nowhere are linked by distance (the idea of Yang et al. 2023, C-BIoU,
 /// arXiv:2211.14317): up to this many box sizes from where a track of known speed should be…
@@ -86,6 +95,12 @@ struct Sighting {
     detection: Detection,
 }
 
+impl Sighting {
+    fn is_sure(&self) -> bool {
+        self.detection.confidence >= SURE
+    }
+}
+
 impl Tracker {
     /// One that has seen nothing yet.
     #[must_use]
@@ -127,7 +142,8 @@ impl Tracker {
             taken[sighting] = true;
             let track = &mut self.tracks[track];
             track.see(&sightings[sighting], frame.time);
-            if track.id.is_none() {
+            let believed = sightings[sighting].is_sure() || track.hits >= FAINT_HITS;
+            if track.id.is_none() && believed {
                 self.reported += 1;
                 track.id = Some(TrackId(self.reported));
             }
@@ -140,9 +156,9 @@ impl Tracker {
         }
 
         for (index, sighting) in sightings.iter().enumerate() {
-            let again =
-                |other: usize| taken[other] && sightings[other].shape.iou(&sighting.shape) >= SAME_OBJECT;
-            if taken[index] || sighting.detection.confidence < SURE || (0..sightings.len()).any(again) {
+            let same = if sighting.is_sure() { SAME_OBJECT } else { PART_OF_OBJECT };
+            let again = |other: usize| taken[other] && sightings[other].shape.iou(&sighting.shape) >= same;
+            if taken[index] || sighting.detection.confidence < FAINT || (0..sightings.len()).any(again) {
                 continue;
             }
             taken[index] = true;
@@ -167,7 +183,7 @@ impl Tracker {
             free_tracks: (0..self.tracks.len()).collect(),
             free_sightings: (0..sightings.len()).collect(),
         };
-        let sure = |s: usize| sightings[s].detection.confidence >= SURE;
+        let sure = |s: usize| sightings[s].is_sure();
         let class = |t: usize, s: usize| {
             if self.tracks[t].class == sightings[s].detection.class { 1.0 } else { OTHER_CLASS }
         };
@@ -181,7 +197,7 @@ impl Tracker {
         matching.stage(|t| self.tracks[t].id.is_some(), sure, by_overlap);
         // What is seen a little less well than a moment ago: hidden in part, or blurred.
         matching.stage(
-            |t| self.tracks[t].missed == 0,
+            |t| self.tracks[t].missed == 0 || time.since_us(self.tracks[t].seen) <= UNSURE_UNSEEN_US,
             |s| !sure(s),
             |t, s| Some(overlap(t, s)).filter(|&alike| alike >= OVERLAP_UNSURE),
         );

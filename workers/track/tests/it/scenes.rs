@@ -154,10 +154,25 @@ fn an_unsure_start_waits_for_a_second_look() {
 }
 
 #[test]
-fn faint_detections_continue_tracks_and_start_none() {
+fn faint_detections_continue_tracks_and_start_one_only_when_they_persist() {
     let faint = |x: f64| Detection { confidence: Confidence(2_000), ..person(x, 0.5) };
-    assert_eq!(ids(&[(0, vec![faint(0.5)]), (100, vec![faint(0.5)])]), [[], [] as [u64; 0]]);
     assert_eq!(ids(&[(0, vec![person(0.5, 0.5)]), (100, vec![faint(0.5)])]), [[1], [1]]);
+    // Not seen in every frame, and walking.
+    let steps = [(0, 0.5), (100, 0.51), (300, 0.53), (400, 0.54), (500, 0.55)];
+    let frames: Vec<_> = steps.iter().map(|&(ms, x)| (ms, vec![faint(x)])).collect();
+    assert_eq!(ids(&frames), [vec![], vec![], vec![], vec![1], vec![1]]);
+    let here_and_there: Vec<_> =
+        (0..20).map(|i| (i * 100, vec![faint([0.1, 0.3, 0.5, 0.7, 0.9][i as usize % 5])])).collect();
+    assert_eq!(given(&here_and_there), BTreeSet::new());
+    let fainter = |x: f64| Detection { confidence: Confidence(1_900), ..person(x, 0.5) };
+    assert_eq!(given(&(0..20).map(|i| (i * 100, vec![fainter(0.5)])).collect::<Vec<_>>()), BTreeSet::new());
+}
+
+#[test]
+fn faint_parts_of_an_object_that_is_seen_are_no_objects() {
+    let part = Detection { confidence: Confidence(3_900), ..det(0.5, 0.45, 0.04, 0.1) };
+    let frames: Vec<_> = (0..10).map(|i| (i * 100, vec![person(0.5, 0.5), part])).collect();
+    assert_eq!(given(&frames), BTreeSet::from([1]));
 }
 
 #[test]
