@@ -97,6 +97,14 @@ pub enum DetectError {
         /// Why it is none of the known layouts.
         reasons: String,
     },
+    /// No layout is called so.
+    #[error("no layout is called {layout:?}; there are {}", .known.join(", "))]
+    NoSuchLayout {
+        /// The layout asked for.
+        layout: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
     /// The model's classes have no names.
     #[error("model {path} has {count} classes and does not name them; give {count} class names")]
     ClassesUnnamed {

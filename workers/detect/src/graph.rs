@@ -14,6 +14,8 @@ use crate::classes;
 pub(crate) enum Element {
     F32,
     F16,
+    U8,
+    I64,
     Other,
 }
 
@@ -44,6 +46,8 @@ impl From<&Outlet> for Port {
                 let element = match ty {
                     TensorElementType::Float32 => Element::F32,
                     TensorElementType::Float16 => Element::F16,
+                    TensorElementType::Uint8 => Element::U8,
+                    TensorElementType::Int64 => Element::I64,
                     _ => Element::Other,
                 };
                 Self { name, element, kind: ty.to_string(), shape: shape.to_vec() }
@@ -58,7 +62,7 @@ impl From<&Outlet> for Port {
 pub(crate) struct Graph {
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
-    /// The class names in its metadata, where Ultralytics' exporters put them.
+    /// The class names: those that were given, or those in its metadata, where Ultralytics' exporters put them.
     pub(crate) names: Option<Vec<String>>,
     /// What it says it is for (`detect`, `segment`, `pose`, …), where it says so.
     pub(crate) task: Option<String>,

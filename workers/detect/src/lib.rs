@@ -8,7 +8,9 @@
 mod classes;
 mod device;
 mod error;
+mod explanation;
 mod graph;
+mod input;
 mod layouts;
 mod library;
 mod motion;
@@ -26,9 +28,10 @@ use camcount_domain::{Detector, Frame, FrameSize, Picture, Rate};
 
 pub use device::{Device, DeviceKind};
 pub use error::DetectError;
+pub use explanation::Explanation;
 pub use library::{Installation, installation};
 pub use motion::{Backdrop, BackdropWanted, MotionDetector};
-pub use onnx::{OnnxDetector, OnnxOptions};
+pub use onnx::{OnnxDetector, OnnxOptions, layout_names};
 pub use ticket::Ticket;
 
 /// A detector as the job runtime sees it.

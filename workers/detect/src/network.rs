@@ -1,22 +1,35 @@
 //! One loaded copy of a model: pictures into its input tensor, its output tensors out again.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, fmt::Debug, ops::Range, path::Path};
 
 use half::f16;
 use ort::{
-    session::{Session, SessionOutputs},
-    value::{TensorElementType, TensorRef},
+    session::{Session, SessionInputValue, SessionOutputs},
+    value::{PrimitiveTensorElementType, TensorElementType, TensorRef},
 };
 
 use crate::{DetectError, Device, error::Cause, graph::Element, library::Loaded};
 
-/// The shape of a model's picture input, `(batch, 3, height, width)`; every dimension fixed.
+/// How a picture lies in the input tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// One plane a channel: `(batch, 3, height, width)`.
+    Planes,
+    /// Pixel by pixel: `(batch, height, width, 3)`.
+    Pixels,
+}
+
+/// The shape of a model's picture input; every dimension fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InputShape {
     pub(crate) batch: usize,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) element: Element,
+    pub(crate) order: Order,
+    /// Whether a second input takes the size, `(batch, 2)`, to which the model scales its boxes. It is given
+    /// the picture's own: width, height.
+    pub(crate) takes_size: bool,
 }
 
 impl InputShape {
@@ -24,21 +37,34 @@ impl InputShape {
     fn plane(self) -> usize {
         self.width as usize * self.height as usize
     }
+
+    /// The usual kind: planes of 32-bit floats.
+    #[cfg(test)]
+    pub(crate) const fn planes(batch: usize, width: u32, height: u32) -> Self {
+        let (element, order) = (Element::F32, Order::Planes);
+        Self { batch, width, height, element, order, takes_size: false }
+    }
 }
 
 /// One output tensor of one run, as 32-bit floats.
 pub(crate) struct Output<'a> {
     pub(crate) name: &'a str,
     pub(crate) shape: Vec<usize>,
+    /// Pictures that it answers for. It need not show in the shape: exporters squeeze a batch of 1 away.
+    pub(crate) batch: usize,
     pub(crate) values: Cow<'a, [f32]>,
 }
 
 impl Output<'_> {
     /// The part that belongs to the picture in `slot` of the batch; empty where there is none.
     pub(crate) fn slot(&self, slot: usize) -> &[f32] {
-        let batch = self.shape.first().copied().unwrap_or(1).max(1);
-        let len = self.values.len() / batch;
+        let len = self.len();
         self.values.get(slot * len..(slot + 1) * len).unwrap_or(&[])
+    }
+
+    /// Values for each picture.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len() / self.batch.max(1)
     }
 
     /// Whether every value of that part is a number and finite.
@@ -82,60 +108,108 @@ pub(crate) struct Network {
     session: Session,
     shape: InputShape,
     buffer: Buffer,
+    /// Width and height for every picture of the batch.
+    sizes: Vec<i64>,
 }
 
 enum Buffer {
     F32(Vec<f32>),
     F16(Vec<f16>),
+    /// The bytes as they are: such models scale them themselves.
+    U8(Vec<u8>),
 }
+
+/// Every byte as it is.
+const AS_IT_IS: [u8; 256] = {
+    let mut levels = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        levels[byte] = byte as u8;
+        byte += 1;
+    }
+    levels
+};
 
 impl Network {
     pub(crate) fn new(session: Session, shape: InputShape) -> Self {
         let len = shape.batch * 3 * shape.plane();
         let buffer = match shape.element {
             Element::F16 => Buffer::F16(vec![f16::ZERO; len]),
+            Element::U8 => Buffer::U8(vec![0; len]),
             _ => Buffer::F32(vec![0.0; len]),
         };
-        Self { session, shape, buffer }
+        let size = [i64::from(shape.width), i64::from(shape.height)];
+        Self { session, shape, buffer, sizes: size.repeat(shape.batch) }
     }
 
     /// Puts a picture of three interleaved bytes a pixel into `slot`, which lies within the batch.
     pub(crate) fn fill(&mut self, slot: usize, picture: &[u8], levels: &Levels) {
-        let plane = self.shape.plane();
-        let range = slot * 3 * plane..(slot + 1) * 3 * plane;
+        let InputShape { order, .. } = self.shape;
+        let range = self.range(slot);
         match &mut self.buffer {
-            Buffer::F32(values) => planes(&mut values[range], picture, levels),
+            Buffer::F32(values) => lay_out(&mut values[range], picture, levels, order),
             Buffer::F16(values) => {
                 let levels = levels.map(|channel| channel.map(f16::from_f32));
-                planes(&mut values[range], picture, &levels);
+                lay_out(&mut values[range], picture, &levels, order);
             }
+            Buffer::U8(values) => lay_out(&mut values[range], picture, &[AS_IT_IS; 3], order),
         }
     }
 
     /// Empties `slot`, so that nothing of an earlier picture is left in a batch that is not full.
     pub(crate) fn clear(&mut self, slot: usize) {
-        let plane = self.shape.plane();
-        let range = slot * 3 * plane..(slot + 1) * 3 * plane;
+        let range = self.range(slot);
         match &mut self.buffer {
             Buffer::F32(values) => values[range].fill(0.0),
             Buffer::F16(values) => values[range].fill(f16::ZERO),
+            Buffer::U8(values) => values[range].fill(0),
         }
+    }
+
+    /// Where the picture in `slot` lies in the input tensor.
+    fn range(&self, slot: usize) -> Range<usize> {
+        let len = 3 * self.shape.plane();
+        slot * len..(slot + 1) * len
     }
 
     /// Runs the model on the whole batch and hands its outputs to `read`.
     pub(crate) fn run<R>(&mut self, read: impl FnOnce(&[Output<'_>]) -> R) -> Result<R, Cause> {
-        let shape = [self.shape.batch, 3, self.shape.height as usize, self.shape.width as usize];
-        let answer = match &self.buffer {
-            Buffer::F32(values) => {
-                let input = TensorRef::from_array_view((shape, values.as_slice()))?;
-                self.session.run(ort::inputs![input])?
-            }
-            Buffer::F16(values) => {
-                let input = TensorRef::from_array_view((shape, values.as_slice()))?;
-                self.session.run(ort::inputs![input])?
-            }
+        let InputShape { batch, width, height, order, takes_size, .. } = self.shape;
+        let (width, height) = (width as usize, height as usize);
+        let shape = match order {
+            Order::Planes => [batch, 3, height, width],
+            Order::Pixels => [batch, height, width, 3],
         };
-        Ok(read(&outputs(&answer)?))
+        let mut inputs = vec![match &self.buffer {
+            Buffer::F32(values) => tensor(shape, values)?,
+            Buffer::F16(values) => tensor(shape, values)?,
+            Buffer::U8(values) => tensor(shape, values)?,
+        }];
+        if takes_size {
+            inputs.push(tensor([batch, 2], &self.sizes)?);
+        }
+        let answer = self.session.run(inputs.as_slice())?;
+        Ok(read(&outputs(&answer, batch)?))
+    }
+}
+
+/// `values` as an input of `shape`.
+fn tensor<'v, T: PrimitiveTensorElementType + Copy + Debug + 'static, const N: usize>(
+    shape: [usize; N],
+    values: &'v [T],
+) -> Result<SessionInputValue<'v>, Cause> {
+    Ok(TensorRef::from_array_view((shape, values))?.into())
+}
+
+/// Puts a picture of interleaved bytes into its part of the input tensor.
+fn lay_out<T: Copy>(tensor: &mut [T], picture: &[u8], levels: &[[T; 256]; 3], order: Order) {
+    match order {
+        Order::Planes => planes(tensor, picture, levels),
+        Order::Pixels => {
+            for (place, pixel) in tensor.as_chunks_mut::<3>().0.iter_mut().zip(picture.as_chunks::<3>().0) {
+                *place = std::array::from_fn(|channel| levels[channel][usize::from(pixel[channel])]);
+            }
+        }
     }
 }
 
@@ -152,8 +226,8 @@ fn planes<T: Copy>(tensor: &mut [T], picture: &[u8], levels: &[[T; 256]; 3]) {
     }
 }
 
-/// The outputs that hold floats; others cannot be part of any known layout.
-fn outputs<'a>(answer: &'a SessionOutputs<'_>) -> Result<Vec<Output<'a>>, Cause> {
+/// The outputs that hold floats or whole numbers; others cannot be part of any known layout.
+fn outputs<'a>(answer: &'a SessionOutputs<'_>, batch: usize) -> Result<Vec<Output<'a>>, Cause> {
     let mut outputs = Vec::new();
     for name in answer.keys() {
         let Some(value) = answer.get(name) else { continue };
@@ -162,10 +236,17 @@ fn outputs<'a>(answer: &'a SessionOutputs<'_>) -> Result<Vec<Output<'a>>, Cause>
             Some(TensorElementType::Float16) => {
                 value.try_extract_tensor::<f16>()?.1.iter().map(|v| v.to_f32()).collect()
             }
+            // Class numbers, which a float holds exactly.
+            Some(TensorElementType::Int64) => {
+                value.try_extract_tensor::<i64>()?.1.iter().map(|v| *v as f32).collect()
+            }
+            Some(TensorElementType::Int32) => {
+                value.try_extract_tensor::<i32>()?.1.iter().map(|v| *v as f32).collect()
+            }
             _ => continue,
         };
         let shape = value.shape().iter().map(|d| usize::try_from(*d).unwrap_or(0)).collect();
-        outputs.push(Output { name, shape, values });
+        outputs.push(Output { name, shape, batch, values });
     }
     Ok(outputs)
 }
@@ -185,12 +266,17 @@ mod tests {
         let mut tensor = [0.0; 6];
         planes(&mut tensor, &[1, 2, 3, 4, 5, 6], &levels);
         assert_eq!(tensor, [1.0, 4.0, 1002.0, 1005.0, 2003.0, 2006.0]);
+        lay_out(&mut tensor, &[1, 2, 3, 4, 5, 6], &levels, Order::Pixels);
+        assert_eq!(tensor, [1.0, 1002.0, 2003.0, 4.0, 1005.0, 2006.0]);
+        let mut bytes = [0; 6];
+        lay_out(&mut bytes, &[1, 2, 3, 4, 5, 255], &[AS_IT_IS; 3], Order::Pixels);
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 255]);
     }
 
     #[test]
     fn slots_part_an_output_and_odd_values_stay_in_theirs() {
         let values = vec![1.0, 2.0, f32::NAN, 4.0];
-        let output = Output { name: "o", shape: vec![2, 2], values: values.into() };
+        let output = Output { name: "o", shape: vec![2, 2], batch: 2, values: values.into() };
         assert_eq!(output.slot(0), [1.0, 2.0]);
         assert!(output.is_finite(0) && !output.is_finite(1));
         assert!(output.slot(2).is_empty());

@@ -15,19 +15,19 @@ use sha2::{Digest, Sha256};
 use crate::{
     Backdrop, BackdropWanted, Detect, DetectError, Device, DeviceKind, Ticket,
     classes::{self, Family},
-    graph::{Element, Graph},
-    layouts::{self, Layout},
+    error::Cause,
+    explanation::Explanation,
+    graph::{Element, Graph, Port},
+    input::input_shape,
+    layouts::{self, Recognised},
     library,
-    network::{InputShape, Network, open_session},
+    network::{InputShape, Network, Order, open_session},
     service::{Reading, Service},
     suppress::{ACROSS_FAMILIES, MOST},
 };
 
 /// Goes up whenever the same model gives other detections for the same frame, by a change in this crate.
 const REVISION: u32 = 1;
-
-/// The side of pictures for a model that leaves its size open: what the YOLO family is trained at.
-const OPEN_SIDE: u32 = 640;
 
 /// How a model is to be run.
 #[derive(Clone, Debug)]
@@ -48,8 +48,10 @@ pub struct OnnxOptions {
     pub score_floor: f32,
     /// Two boxes of one kind that share more than this of their union are one object, 0..=1.
     pub overlap: f32,
-    /// Class names, for a model that does not give its own.
+    /// Class names, for a model that does not give its own or the right ones.
     pub classes: Option<Vec<String>>,
+    /// The layout, one of [`layout_names`], where what is recognised is wrong. It is still checked.
+    pub layout: Option<String>,
 }
 
 impl OnnxOptions {
@@ -68,6 +70,7 @@ impl OnnxOptions {
             score_floor: 0.1,
             overlap: 0.55,
             classes: None,
+            layout: None,
         }
     }
 }
@@ -76,7 +79,7 @@ impl OnnxOptions {
 pub struct OnnxDetector {
     name: String,
     sha256: String,
-    classes: Vec<String>,
+    explanation: Explanation,
     reading: Arc<Reading>,
     service: Service,
 }
@@ -91,6 +94,12 @@ impl OnnxDetector {
     pub fn open(options: &OnnxOptions) -> Result<Self, DetectError> {
         let floor = unit("score floor", options.score_floor)?;
         let overlap = unit("overlap", options.overlap)?;
+        if let Some(layout) = options.layout.as_deref()
+            && !layout_names().any(|name| name.eq_ignore_ascii_case(layout))
+        {
+            let known = layout_names().collect();
+            return Err(DetectError::NoSuchLayout { layout: layout.to_owned(), known });
+        }
         let path = &options.model;
         let model =
             fs::read(path).map_err(|source| DetectError::ModelUnreadable { path: path.clone(), source })?;
@@ -105,17 +114,22 @@ impl OnnxDetector {
         }
 
         let session = open_session(&loaded, device, path, &model)?;
-        let graph = Graph::of(&session);
+        let mut graph = Graph::of(&session);
+        let classes_from = match (&options.classes, &graph.names) {
+            (Some(_), _) => "given",
+            (None, Some(_)) => "the model",
+            (None, None) => "COCO",
+        };
+        graph.names = options.classes.clone().or(graph.names);
         let shape = input_shape(&graph, options)?;
         let mut first = Network::new(session, shape);
-        let layout = probe(&mut first, &graph, shape, path)?;
+        let Recognised { layout, reasons } = probe(&mut first, &graph, shape, options)?;
         if shape.batch > 1 {
             refuse_mixing(&mut first, shape, path)?;
         }
         let count = layout.classes();
-        let named = options.classes.clone().or_else(|| graph.names.clone());
-        let classes = named
-            .filter(|names| names.len() == count)
+        let names = graph.names.clone();
+        let classes = names
             .or_else(|| classes::default_names(count))
             .ok_or_else(|| DetectError::ClassesUnnamed { path: path.clone(), count })?;
 
@@ -130,18 +144,47 @@ impl OnnxDetector {
         let reading = Arc::new(Reading {
             picture: Picture { size, fit: preparation.fit, pixels: preparation.pixels },
             levels: preparation.levels(),
-            layout,
+            layout: Arc::clone(&layout),
             families: classes.iter().map(|class| Family::of(class)).collect(),
             floor,
             overlap: i64::from(overlap.0),
             batch: shape.batch,
         });
+        let ports = |ports: &[Port]| ports.iter().map(Port::to_string).collect();
+        let scaled = |by: [f32; 3]| (shape.element != Element::U8).then_some(by);
+        let explanation = Explanation {
+            layout: layout.name().to_owned(),
+            reasons,
+            inputs: ports(&graph.inputs),
+            outputs: ports(&graph.outputs),
+            picture: reading.picture,
+            order: match shape.order {
+                Order::Planes => "planes",
+                Order::Pixels => "pixels",
+            },
+            batch: shape.batch,
+            mean: scaled(preparation.mean),
+            divisor: scaled(preparation.divisor),
+            classes,
+            classes_from,
+        };
         let service = Service::start(networks, &reading)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let sha256 = Sha256::digest(&model).iter().map(|byte| format!("{byte:02x}")).collect();
-        tracing::debug!(model = name, layout = reading.layout.name(), %device, "model opened");
-        Ok(Self { name, sha256, classes, reading, service })
+        tracing::debug!(model = name, layout = layout.name(), %device, "model opened");
+        Ok(Self { name, sha256, explanation, reading, service })
     }
+
+    /// What was recognised in the model, and why.
+    #[must_use]
+    pub fn explain(&self) -> &Explanation {
+        &self.explanation
+    }
+}
+
+/// The layouts that are known, by the names they can be asked for in [`OnnxOptions::layout`].
+pub fn layout_names() -> impl Iterator<Item = &'static str> {
+    layouts::names()
 }
 
 impl Detect for OnnxDetector {
@@ -160,7 +203,7 @@ impl Detect for OnnxDetector {
             layout: self.reading.layout.name().to_owned(),
             settings,
             rate,
-            classes: self.classes.clone(),
+            classes: self.explanation.classes.clone(),
         }
     }
 
@@ -189,55 +232,27 @@ fn unit(option: &'static str, value: f32) -> Result<Confidence, DetectError> {
     }
 }
 
-/// Settles every dimension of the model's input: one input of `(batch, 3, height, width)` floats.
-fn input_shape(graph: &Graph, options: &OnnxOptions) -> Result<InputShape, DetectError> {
-    let path = &options.model;
-    let unknown = |reasons: &str| DetectError::UnknownLayout {
-        path: path.clone(),
-        shapes: graph.shapes(),
-        reasons: reasons.to_owned(),
-    };
-    let [input] = &graph.inputs[..] else {
-        return Err(unknown("Only models with one input can be used"));
-    };
-    if input.element == Element::Other {
-        return Err(unknown("Only inputs of float32 or float16 can be used"));
-    }
-    let &[batch, 3 | -1, height, width] = &input.shape[..] else {
-        return Err(unknown("Only inputs of (batch, 3, height, width) can be used"));
-    };
-    let exported = graph.image_size.unwrap_or((OPEN_SIDE, OPEN_SIDE));
-    let side = |fixed: i64, open: u32| if fixed > 0 { u32::try_from(fixed).unwrap_or(0) } else { open };
-    let (height, width) = (side(height, exported.0), side(width, exported.1));
-    // Beyond any camera's picture, and what a damaged file may say.
-    if !(1..=8192).contains(&height) || !(1..=8192).contains(&width) {
-        return Err(unknown("Only pictures of 1 to 8192 pixels a side can be used"));
-    }
-    let wanted = options.batch.map(NonZeroUsize::get);
-    let batch = match (usize::try_from(batch), wanted) {
-        (Ok(fixed @ 1..), Some(batch)) if fixed != batch => {
-            let why = format!(
-                "it was exported for batches of {fixed}; export it with a dynamic batch, or leave the batch out"
-            );
-            return Err(DetectError::BatchRefused { path: path.clone(), batch, why });
-        }
-        (Ok(fixed @ 1..), _) => fixed,
-        (_, wanted) => wanted.unwrap_or(1),
-    };
-    Ok(InputShape { batch, width, height, element: input.element })
-}
-
 /// Runs the model on an empty picture and recognises what it answers.
 fn probe(
     network: &mut Network,
     graph: &Graph,
     input: InputShape,
-    path: &Path,
-) -> Result<Arc<dyn Layout>, DetectError> {
-    let recognised = network.run(|outputs| layouts::recognise(graph, input, outputs));
-    recognised.map_err(|source| DetectError::ModelFails { path: path.to_owned(), source })?.map_err(
-        |reasons| DetectError::UnknownLayout { path: path.to_owned(), shapes: graph.shapes(), reasons },
-    )
+    options: &OnnxOptions,
+) -> Result<Recognised, DetectError> {
+    let path = &options.model;
+    let wanted = options.layout.as_deref();
+    let recognised = network.run(|outputs| layouts::recognise(graph, input, outputs, wanted));
+    let fails = |source: Cause| match options.batch.map(NonZeroUsize::get) {
+        // An open dimension in the file is no promise: parts of the model may be fixed all the same.
+        Some(batch @ 2..) => {
+            let why = format!("it fails when run so ({source}); try batches of 1");
+            DetectError::BatchRefused { path: path.clone(), batch, why }
+        }
+        _ => DetectError::ModelFails { path: path.clone(), source },
+    };
+    let unknown =
+        |reasons| DetectError::UnknownLayout { path: path.clone(), shapes: graph.shapes(), reasons };
+    recognised.map_err(fails)?.map_err(unknown)
 }
 
 /// Refuses a model whose answer for one picture depends on its place or neighbours in the batch, as that of

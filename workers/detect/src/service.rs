@@ -168,7 +168,6 @@ mod tests {
     };
     use crate::{
         Device,
-        graph::Element,
         layouts::{Candidate, Preparation},
         library,
         network::{InputShape, open_session},
@@ -205,7 +204,7 @@ mod tests {
         };
         let model = model(Twist::Mixing, None, "");
         let session = open_session(&loaded, Device::CPU, Path::new("tiny"), &model).unwrap();
-        let shape = InputShape { batch: 2, width: 64, height: 64, element: Element::F32 };
+        let shape = InputShape::planes(2, 64, 64);
         let size = FrameSize { width: 64, height: 64 };
         let reading = Arc::new(Reading {
             picture: Picture { size, fit: Fit::Stretch, pixels: PixelFormat::Rgb },

@@ -10,9 +10,7 @@ use std::{
 use camcount_domain::{Frame, MediaTime};
 
 use crate::{
-    Detect, Device, OnnxDetector, OnnxOptions,
-    graph::Element,
-    library,
+    Detect, Device, OnnxDetector, OnnxOptions, library,
     network::{InputShape, Network, open_session},
 };
 
@@ -38,7 +36,7 @@ fn throughput() {
 fn bare(path: &Path) {
     let model = std::fs::read(path).unwrap();
     let session = open_session(&library::load(None).unwrap(), Device::CPU, path, &model).unwrap();
-    let shape = InputShape { batch: 1, width: 416, height: 416, element: Element::F32 };
+    let shape = InputShape::planes(1, 416, 416);
     let mut network = Network::new(session, shape);
     network.fill(0, &picture(3 * 416 * 416), &[[0.5; 256]; 3]);
     let start = Instant::now();

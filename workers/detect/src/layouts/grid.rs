@@ -13,29 +13,38 @@ pub(super) struct Cell {
 /// Strides that models are built with: three maps, or a fourth for large pictures.
 const STRIDES: [&[u32]; 2] = [&[8, 16, 32], &[8, 16, 32, 64]];
 
-/// The cells of a model whose answer has `count` of them: row by row, map after map.
+/// Columns and rows of the map at `stride`; a rest of the picture has cells of its own.
+fn sides(input: InputShape, stride: u32) -> (u32, u32) {
+    (input.width.div_ceil(stride), input.height.div_ceil(stride))
+}
+
+/// How many cells the map at `stride` has.
+pub(super) fn count(input: InputShape, stride: u32) -> usize {
+    let (columns, rows) = sides(input, stride);
+    columns as usize * rows as usize
+}
+
+/// The cells of the map at `stride`, row by row.
+pub(super) fn map(input: InputShape, stride: u32) -> impl Iterator<Item = Cell> {
+    let (columns, rows) = sides(input, stride);
+    (0..rows).flat_map(move |y| {
+        (0..columns).map(move |x| Cell { x: x as f32, y: y as f32, stride: stride as f32 })
+    })
+}
+
+/// The cells of a model whose answer has `wanted` of them: row by row, map after map.
 ///
 /// # Errors
 /// When no known set of strides gives so many.
-pub(super) fn cells(input: InputShape, count: usize) -> Result<Vec<Cell>, String> {
-    let sides = |stride: u32| (input.width / stride, input.height / stride);
-    let total = |strides: &[u32]| -> usize {
-        strides.iter().map(|s| sides(*s).0 as usize * sides(*s).1 as usize).sum()
-    };
-    let Some(strides) = STRIDES.into_iter().find(|strides| total(strides) == count) else {
-        return Err(format!(
-            "it answers with {count} boxes, and a {}x{} picture has {} cells at strides 8, 16 and 32",
+pub(super) fn cells(input: InputShape, wanted: usize) -> Result<Vec<Cell>, String> {
+    let total = |strides: &[u32]| -> usize { strides.iter().map(|stride| count(input, *stride)).sum() };
+    match STRIDES.into_iter().find(|strides| total(strides) == wanted) {
+        Some(strides) => Ok(strides.iter().flat_map(|stride| map(input, *stride)).collect()),
+        None => Err(format!(
+            "it answers with {wanted} boxes, and a {}x{} picture has {} cells at strides 8, 16 and 32",
             input.width,
             input.height,
             total(STRIDES[0])
-        ));
-    };
-    let mut cells = Vec::with_capacity(count);
-    for &stride in strides {
-        let (columns, rows) = sides(stride);
-        for y in 0..rows {
-            cells.extend((0..columns).map(|x| Cell { x: x as f32, y: y as f32, stride: stride as f32 }));
-        }
+        )),
     }
-    Ok(cells)
 }

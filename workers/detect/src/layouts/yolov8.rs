@@ -1,12 +1,11 @@
 //! YOLOv8, YOLO11 and their kin: `(batch, 4 + classes, cells)`, one column a cell: centre and size in pixels
 //! of the picture, then one score a class. There is no objectness.
 
-use std::sync::Arc;
-
-use camcount_domain::{Confidence, Fit, PixelFormat};
+use camcount_domain::Confidence;
 
 use super::{
-    Candidate, Layout, Preparation, Recognised, before_rounding, corners, grid::cells, likeliest, only_output,
+    Candidate, Layout, Preparation, Recognition, before_rounding, corners, grid::cells, likeliest,
+    only_output, told,
 };
 use crate::{
     graph::Graph,
@@ -18,19 +17,20 @@ struct YoloV8 {
     classes: usize,
 }
 
-pub(super) fn recognise(graph: &Graph, input: InputShape, outputs: &[Output<'_>]) -> Recognised {
+pub(super) fn recognise(_graph: &Graph, input: InputShape, outputs: &[Output<'_>]) -> Recognition {
     let (_, rows, columns) = only_output(outputs)?;
     if rows < 5 || rows >= columns {
         return Err("its second dimension is not 4 + classes".to_owned());
     }
     let cells = cells(input, columns)?.len();
     let classes = rows - 4;
-    match graph.names.as_ref().map(Vec::len) {
-        Some(named) if named != classes => {
-            Err(format!("it names {named} classes and answers with {rows} values a cell, not {}", named + 4))
-        }
-        _ => Ok(Arc::new(YoloV8 { cells, classes })),
-    }
+    told(
+        YoloV8 { cells, classes },
+        [
+            format!("{columns} columns: one box for each of {cells} cells"),
+            format!("{rows} rows: centre, size and {classes} class scores, without objectness"),
+        ],
+    )
 }
 
 impl Layout for YoloV8 {
@@ -39,12 +39,7 @@ impl Layout for YoloV8 {
     }
 
     fn preparation(&self) -> Preparation {
-        Preparation {
-            fit: Fit::Centre { pad: 114 },
-            pixels: PixelFormat::Rgb,
-            mean: [0.0; 3],
-            divisor: [255.0; 3],
-        }
+        Preparation::ULTRALYTICS
     }
 
     fn classes(&self) -> usize {
@@ -79,15 +74,10 @@ impl Layout for YoloV8 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::graph::Element;
-
-    fn graph(names: usize) -> Graph {
-        let names = Some(vec![String::new(); names]);
-        Graph { inputs: Vec::new(), outputs: Vec::new(), names, task: None, image_size: None }
-    }
-
-    const INPUT: InputShape = InputShape { batch: 1, width: 64, height: 64, element: Element::F32 };
+    use super::{
+        super::tests::{output, recognised},
+        *,
+    };
 
     #[test]
     fn a_column_becomes_a_box() {
@@ -95,15 +85,17 @@ mod tests {
         for (row, value) in [32.0, 20.0, 10.0, 8.0, 0.3, 0.7].into_iter().enumerate() {
             values[row * 84 + 17] = value;
         }
-        let answer = [Output { name: "output0", shape: vec![1, 6, 84], values: values.into() }];
-        let found = recognise(&graph(2), INPUT, &answer).unwrap().read(&answer, 0, Confidence(1000));
+        let answer = [output(&[1, 6, 84], values)];
+        let layout = recognised(Some(2), &answer).unwrap().layout;
+        assert_eq!(layout.name(), "yolov8");
         let wanted = Candidate { pixels: [27.0, 16.0, 37.0, 24.0], class: 1, confidence: Confidence(7000) };
-        assert_eq!(found, [wanted]);
+        assert_eq!(layout.read(&answer, 0, Confidence(1000)), [wanted]);
     }
 
     #[test]
     fn poses_are_not_taken_for_classes() {
-        let answer = [Output { name: "output0", shape: vec![1, 56, 84], values: vec![0.0; 56 * 84].into() }];
-        assert!(recognise(&graph(1), INPUT, &answer).is_err());
+        let answer = [output(&[1, 56, 84], vec![0.0; 56 * 84])];
+        let reasons = recognised(Some(1), &answer).err().unwrap();
+        assert!(reasons.contains("it names 1 classes"), "{reasons}");
     }
 }

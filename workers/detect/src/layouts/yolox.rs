@@ -4,14 +4,12 @@
 //! size = exp(value) · stride (Ge et al. 2021, arXiv:2107.08430, and the demo code beside it). An export
 //! with decoding inside has the same shape and gives pixels; an empty picture tells the two apart.
 
-use std::sync::Arc;
-
 use camcount_domain::{Confidence, Fit, PixelFormat};
 
 use super::{
-    Candidate, Layout, Preparation, Recognised, before_rounding, corners,
+    Candidate, Layout, Preparation, Recognition, corners,
     grid::{Cell, cells},
-    likeliest, only_output,
+    only_output, told, with_objectness,
 };
 use crate::{
     graph::Graph,
@@ -24,7 +22,7 @@ struct YoloX {
     raw: bool,
 }
 
-pub(super) fn recognise(_graph: &Graph, input: InputShape, outputs: &[Output<'_>]) -> Recognised {
+pub(super) fn recognise(_graph: &Graph, input: InputShape, outputs: &[Output<'_>]) -> Recognition {
     let (output, rows, columns) = only_output(outputs)?;
     if columns < 6 || columns >= rows {
         return Err("its last dimension is not 5 + classes".to_owned());
@@ -33,7 +31,16 @@ pub(super) fn recognise(_graph: &Graph, input: InputShape, outputs: &[Output<'_>
     // Raw centres are a cell or two; decoded ones reach across the picture.
     let furthest = output.slot(0).iter().step_by(columns).fold(0.0_f32, |most, x| most.max(*x));
     let raw = furthest < input.width as f32 / 4.0;
-    Ok(Arc::new(YoloX { cells, classes: columns - 5, raw }))
+    let (count, classes) = (cells.len(), columns - 5);
+    let places = if raw { "relative to their cells" } else { "in pixels" };
+    told(
+        YoloX { cells, classes, raw },
+        [
+            format!("{rows} rows: one box for each of {count} cells"),
+            format!("{columns} columns: centre, size, objectness and {classes} class scores"),
+            format!("no centre of an empty picture is beyond {furthest:.0} pixels: places are {places}"),
+        ],
+    )
 }
 
 impl Layout for YoloX {
@@ -55,52 +62,37 @@ impl Layout for YoloX {
     }
 
     fn read(&self, outputs: &[Output<'_>], slot: usize, floor: Confidence) -> Vec<Candidate> {
-        let least = before_rounding(floor);
-        let rows = outputs.iter().flat_map(|output| output.slot(slot).chunks_exact(5 + self.classes));
-        let mut found = Vec::new();
-        for (cell, row) in self.cells.iter().zip(rows) {
-            let objectness = row[4];
-            if objectness < least {
-                continue;
-            }
-            let (class, confidence) = likeliest(row[5..].iter().map(|score| score * objectness));
-            if confidence < floor {
-                continue;
-            }
-            let pixels = if self.raw {
-                let Cell { x, y, stride } = *cell;
-                corners(
-                    (x + row[0]) * stride,
-                    (y + row[1]) * stride,
-                    row[2].exp() * stride,
-                    row[3].exp() * stride,
-                )
-            } else {
-                corners(row[0], row[1], row[2], row[3])
-            };
-            found.push(Candidate { pixels, class, confidence });
-        }
-        found
+        let values = outputs.first().map_or(&[][..], |output| output.slot(slot));
+        with_objectness(values, 5 + self.classes, floor, |number, row| match self.cells.get(number) {
+            Some(Cell { x, y, stride }) if self.raw => corners(
+                (x + row[0]) * stride,
+                (y + row[1]) * stride,
+                row[2].exp() * stride,
+                row[3].exp() * stride,
+            ),
+            _ => corners(row[0], row[1], row[2], row[3]),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::graph::Element;
+    use std::sync::Arc;
+
+    use super::{
+        super::tests::{output, recognised},
+        *,
+    };
 
     /// One answer for a 64x64 picture (64 + 16 + 4 cells) with two classes.
     fn answer(cell: usize, row: [f32; 7]) -> Output<'static> {
         let mut values = vec![0.0; 84 * 7];
         values[cell * 7..(cell + 1) * 7].copy_from_slice(&row);
-        Output { name: "output", shape: vec![1, 84, 7], values: values.into() }
+        output(&[1, 84, 7], values)
     }
 
     fn layout() -> Arc<dyn Layout> {
-        let graph =
-            Graph { inputs: Vec::new(), outputs: Vec::new(), names: None, task: None, image_size: None };
-        let input = InputShape { batch: 1, width: 64, height: 64, element: Element::F32 };
-        recognise(&graph, input, &[answer(0, [0.0; 7])]).unwrap()
+        recognised(None, &[answer(0, [0.0; 7])]).unwrap().layout
     }
 
     #[test]

@@ -7,7 +7,7 @@ use camcount_domain::{Frame, MediaSpan, MediaTime};
 pub struct BackdropWanted {
     /// The length of a block of media time, in microseconds, counted from the start of the recording.
     pub block_us: i64,
-    /// How many frames of a block are sampled.
+    /// How many frames of a block are sampled, evenly spread over it.
     pub samples: u32,
 }
 
@@ -27,16 +27,6 @@ impl BackdropWanted {
         let start = recording.start.plus_us(number.saturating_mul(width));
         let end = if number == last { recording.end } else { start.plus_us(width) };
         MediaSpan { start, end }
-    }
-
-    /// The times to sample a block at, evenly spread over it; the frame to take is the first one at or after
-    /// such a time.
-    pub fn sample_times(&self, block: MediaSpan) -> impl Iterator<Item = MediaTime> + use<> {
-        let (samples, len) = (i64::from(self.samples.max(1)), block.len_us().max(0));
-        (0..samples).map(move |i| {
-            let offset = i128::from(len) * i128::from(2 * i + 1) / i128::from(2 * samples);
-            block.start.plus_us(i64::try_from(offset).unwrap_or(i64::MAX))
-        })
     }
 }
 
@@ -130,6 +120,5 @@ mod tests {
         assert_eq!((block(0), block(900)), (span(100, 120), span(120, 155)));
         let short = MediaSpan { start: MediaTime(0), end: MediaTime(5) };
         assert_eq!(wanted.block(MediaTime(3), short), short);
-        assert_eq!(wanted.sample_times(span(120, 155)).collect::<Vec<_>>(), [MediaTime(128), MediaTime(146)]);
     }
 }

@@ -39,7 +39,7 @@ fn what_cannot_be_opened_says_why() {
     let good = write("good.onnx", &plain);
     OnnxDetector::open(&good).unwrap();
 
-    let table: [(OnnxOptions, &[&str]); 12] = [
+    let table: [(OnnxOptions, &[&str]); 15] = [
         (options(&folder.path().join("none.onnx")), &["none.onnx cannot be read", "No such file"]),
         (write("text.onnx", b"no model"), &["text.onnx cannot be loaded as an ONNX model"]),
         (write("empty.onnx", b""), &["empty.onnx cannot be loaded"]),
@@ -58,6 +58,18 @@ fn what_cannot_be_opened_says_why() {
             &["device cuda is not in", "has cpu"],
         ),
         (OnnxOptions { device: "coreml".parse().unwrap(), ..good.clone() }, &["device coreml is not in"]),
+        (
+            OnnxOptions { layout: Some("yolov3".to_owned()), ..good.clone() },
+            &["no layout is called \"yolov3\"", "YOLOX, YOLOv5"],
+        ),
+        (
+            OnnxOptions { layout: Some("ssd".to_owned()), ..good.clone() },
+            &["(1,6,84)", "not SSD: it has 1 outputs"],
+        ),
+        (
+            OnnxOptions { classes: Some(vec!["person".to_owned()]), ..good.clone() },
+            &["it names 1 classes", "not YOLOv8"],
+        ),
         (OnnxOptions { score_floor: f32::NAN, ..good.clone() }, &["score floor is NaN"]),
         (OnnxOptions { overlap: 1.5, ..good.clone() }, &["overlap is 1.5"]),
         (
@@ -93,11 +105,9 @@ fn real_models_that_cannot_be_used_say_why() {
     if !has_runtime() {
         return;
     }
-    let table: [(&str, &[&str]); 4] = [
+    let table: [(&str, &[&str]); 2] = [
         ("BROKEN_yolov10n_int8_320", &["loads, but fails when run", "Reshape"]),
-        ("nanodet_m_416", &["unknown layout", "(1,2704,80)", "not YOLOX", "not YOLOv8"]),
-        ("ssd_mobilenet_v1_300_uint8", &["unknown layout", "(1,300,300,3)", "float32"]),
-        ("deimv2_atto_fp32_dequant", &["unknown layout", "orig_target_sizes", "one input"]),
+        ("yolo_fastestv2_352", &["unknown layout", "(1,12,22,22)", "not YOLOX", "not NanoDet", "not SSD"]),
     ];
     for (name, wanted) in table {
         let Some(path) = footage::data(&format!("models/{name}.onnx")) else { return };

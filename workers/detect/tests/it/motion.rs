@@ -149,8 +149,10 @@ fn people_are_found_without_a_model() {
         let block = wanted.block(frame.time, recording);
         let known = last.take().filter(|(of, _)| *of == block);
         let (_, backdrop) = last.insert(known.unwrap_or_else(|| {
-            let at = |t: MediaTime| frames.iter().find(|frame| frame.time >= t).cloned();
-            let samples: Vec<_> = wanted.sample_times(block).filter_map(at).collect();
+            let samples = i64::from(wanted.samples);
+            let time = |part| block.start.plus_us(block.len_us() * part / samples);
+            let first_of = |part| frames.iter().find(|frame| frame.time >= time(part)).cloned();
+            let samples: Vec<_> = (0..samples).filter_map(first_of).collect();
             (block, Arc::new(Backdrop::median(&samples).unwrap()))
         }));
         let seen = detector.submit(frame.clone(), SOURCE, Some(Arc::clone(backdrop))).wait().unwrap();

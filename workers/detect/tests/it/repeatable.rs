@@ -12,27 +12,55 @@ use super::{
     tiny::{Twist, model},
 };
 
+/// One model of every layout, and the quantised ones, with how many frames they are shown.
+const MODELS: [(&str, usize); 8] = [
+    ("yolox_nano_416", 14),
+    ("yolov5n_640_fp16io", 3),
+    ("yolov8n_640_int8", 3),
+    ("yolo26n_640_int8_e2e", 3),
+    ("deimv2_atto_coco_int8", 7),
+    ("ssd_mobilenet_v1_300_uint8", 7),
+    ("nanodet_m_416", 7),
+    ("picodet_s_320_coco", 7),
+];
+
 #[test]
 fn sessions_and_order_change_nothing() {
-    let Some(path) = footage::data("models/yolox_nano_416.onnx") else { return };
+    for (model, count) in MODELS {
+        let Some(path) = footage::data(&format!("models/{model}.onnx")) else { return };
+        if !has_runtime() {
+            return;
+        }
+        let one = OnnxDetector::open(&options(&path)).unwrap();
+        let mut frames = footage::frames(VIDEO, SOURCE, one.picture(), 60, INTERVAL_US).unwrap();
+        frames.truncate(count);
+        let wanted = look(&one, SOURCE, &frames);
+        assert!(wanted.iter().all(|seen| !seen.detections.is_empty()), "{model}");
+
+        let three = OnnxOptions { sessions: NonZeroUsize::new(3), ..options(&path) };
+        let three = OnnxDetector::open(&three).unwrap();
+        assert_eq!(three.describe(Rate::DEFAULT), one.describe(Rate::DEFAULT));
+        let turned: Vec<Frame> = frames.iter().rev().cloned().collect();
+        for detector in [&one, &three] {
+            let mut seen = look(detector, SOURCE, &turned);
+            seen.reverse();
+            assert_eq!(seen, wanted, "{model}");
+        }
+        assert_eq!(look(&three, SOURCE, &frames), wanted, "{model}");
+    }
+}
+
+/// Its batch is open, but something inside holds for a batch of 1 only.
+#[test]
+fn a_real_model_that_fails_in_batches_says_so() {
+    let Some(path) = footage::data("models/deimv2_atto_coco_int8.onnx") else { return };
     if !has_runtime() {
         return;
     }
-    let one = OnnxDetector::open(&options(&path)).unwrap();
-    let frames = footage::frames(VIDEO, SOURCE, one.picture(), 60, INTERVAL_US).unwrap();
-    let wanted = look(&one, SOURCE, &frames);
-    assert!(wanted.iter().all(|seen| !seen.detections.is_empty()));
-
-    let three = OnnxOptions { sessions: NonZeroUsize::new(3), ..options(&path) };
-    let three = OnnxDetector::open(&three).unwrap();
-    assert_eq!(three.describe(Rate::DEFAULT), one.describe(Rate::DEFAULT));
-    let turned: Vec<Frame> = frames.iter().rev().cloned().collect();
-    for detector in [&one, &three] {
-        let mut seen = look(detector, SOURCE, &turned);
-        seen.reverse();
-        assert_eq!(seen, wanted);
-        assert_eq!(look(detector, SOURCE, &frames), wanted);
-    }
+    let batched = OnnxOptions { batch: NonZeroUsize::new(2), ..options(&path) };
+    let refused = OnnxDetector::open(&batched).err().unwrap();
+    assert!(matches!(refused, DetectError::BatchRefused { batch: 2, .. }), "{refused}");
+    assert!(refused.to_string().contains("try batches of 1"), "{refused}");
 }
 
 /// Pictures of one level each.

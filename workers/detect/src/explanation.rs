@@ -1,0 +1,30 @@
+//! What was recognised in a model, and why, for people.
+
+use camcount_domain::Picture;
+
+/// What was recognised in a model, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The layout, like `yolov8`.
+    pub layout: String,
+    /// Why it is this layout.
+    pub reasons: Vec<String>,
+    /// The model's inputs: name, type, dimensions; `?` where one is left open.
+    pub inputs: Vec<String>,
+    /// Its outputs likewise.
+    pub outputs: Vec<String>,
+    /// The pictures that it is given.
+    pub picture: Picture,
+    /// How they lie in the input: `planes`, or `pixels`.
+    pub order: &'static str,
+    /// How many it is given at a time.
+    pub batch: usize,
+    /// What is taken from every byte, by channel in the picture's order; `None` where the model takes bytes.
+    pub mean: Option<[f32; 3]>,
+    /// What it is then divided by, by channel.
+    pub divisor: Option<[f32; 3]>,
+    /// The class names, by index.
+    pub classes: Vec<String>,
+    /// Where they come from.
+    pub classes_from: &'static str,
+}
