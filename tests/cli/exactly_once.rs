@@ -1,6 +1,10 @@
 //! The counts do not depend on how the work was run: cut anyhow, by any number of workers, killed and resumed.
 
-use std::{os::unix::process::ExitStatusExt, process::Child, time::Duration};
+use std::{
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::Child,
+    time::Duration,
+};
 
 use crate::harness::{Camcount, STREET, comparable, street, test_data};
 
@@ -80,7 +84,8 @@ fn interrupted_politely_it_keeps_what_is_done() {
     let camcount = Camcount::new();
     let mut command: Vec<&str> = vec!["count", "--log", "camcount=debug"];
     command.extend(args(street(), "motion", "1", "2"));
-    let mut child = camcount.start(&command);
+    // In a group of its own, to be interrupted as a terminal does it: with all its children.
+    let mut child = camcount.command(&command).process_group(0).spawn().unwrap();
     // The first committed segment is the condition to interrupt on.
     let mut log = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -88,10 +93,11 @@ fn interrupted_politely_it_keeps_what_is_done() {
         line.clear();
         assert!(std::io::BufRead::read_line(&mut log, &mut line).unwrap() > 0, "it ended before it counted");
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    std::process::Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut log, &mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(!rest.contains("failed"), "footage was blamed: {rest}");
     let resumed = comparable(camcount.count(args(street(), "motion", "1", "2")));
     assert_eq!(resumed, fresh(street(), "motion", "3600", "1"));
 }

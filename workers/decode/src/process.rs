@@ -35,6 +35,9 @@ pub(crate) fn start(
 ) -> Result<Process, DecodeError> {
     let mut command = Command::from(command);
     let program = command.get_program().to_owned();
+    // Whoever presses ctrl-C means this program, which ends its children itself, and blames no footage for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.stdin(stdin).spawn().map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => DecodeError::FfmpegMissing { program: program.clone().into() },
         _ => DecodeError::Spawn { program: program.clone().into(), source },

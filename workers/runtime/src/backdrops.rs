@@ -9,7 +9,7 @@ use camcount_detect::Backdrop;
 use camcount_domain::{MediaSpan, Picture};
 
 /// Blocks that are remembered: more than a process works on at a time, and half a megabyte or so each.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 16;
 
 /// Empty until the block is sampled. Locked meanwhile: whoever else wants this block waits for it.
 type Slot = Arc<Mutex<Option<Arc<Backdrop>>>>;

@@ -49,6 +49,8 @@ impl Sqlite {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // KiB a connection. Verbs look rows up by their keys, and the kernel caches the file anyway.
+            .pragma("cache_size", "-512")
             // Another process may be looking at the file; it holds it for moments only.
             .busy_timeout(Duration::from_secs(30));
         let failed = |source| StoreError::Database { place: place.clone(), verb: "open", source };
