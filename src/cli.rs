@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{audit::AuditArgs, count::CountArgs, demo::DemoArgs, replay::ReplayArgs, track::TrackArgs},
+    commands::{
+        audit::AuditArgs, count::CountArgs, demo::DemoArgs, model::ModelCommand, replay::ReplayArgs,
+        track::TrackArgs,
+    },
     config::Settings,
 };
 
@@ -39,6 +42,9 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Draw a scene with known counts, count it, and compare
     Demo(DemoArgs),
+    /// Models
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Check what camcount needs, and say how to mend what is missing
     Doctor,
     /// Print a completion script for a shell

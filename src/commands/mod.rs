@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod count;
 pub(crate) mod demo;
 mod doctor;
+pub(crate) mod model;
 pub(crate) mod replay;
 pub(crate) mod track;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Track(args) => track::run(&args),
         Command::Demo(args) => demo::run(&args, &config).await,
+        Command::Model(command) => model::run(&command, &config),
         Command::Doctor => doctor::run(&config),
         Command::Config(ConfigCommand::Show) => {
             print!("{}", config.to_toml());

@@ -1,10 +1,13 @@
 //! End-to-end tests of the program, as people run it. Real FFmpeg, real files; real footage and models where the
 //! test data are, and otherwise those tests say that they were skipped.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests")]
+
 mod commands;
 mod exactly_once;
 mod footage;
 mod harness;
 mod memory;
+mod model;
 mod replay;
 mod scene;

@@ -63,7 +63,7 @@ pub(super) fn recognise(graph: &Graph, input: InputShape, outputs: &[Output<'_>]
         Ssd { boxes, classes, scores, count, input, first, named },
         [
             format!("outputs with boxes, classes and scores, for {length} boxes at most"),
-            format!("{ids}, the first of them {first}"),
+            format!("{ids}, counted from {first}"),
         ],
     )
 }

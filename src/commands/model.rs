@@ -1,0 +1,200 @@
+//! `camcount model inspect`: what is recognised in a model and why, and what it sees in a picture.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use camcount_decode::Ffmpeg;
+use camcount_detect::{Detect, Explanation, OnnxDetector, OnnxOptions};
+use camcount_domain::{
+    BoxF, CameraId, Detection, Fit, FrameSize, MediaSpan, MediaTime, PixelFormat, Rate, Recording,
+};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// What to do with models.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum ModelCommand {
+    /// Say what is recognised in an ONNX model and why, and what it sees in a picture
+    Inspect(InspectArgs),
+}
+
+/// Arguments of `model inspect`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  camcount model inspect yolox_nano.onnx street.jpg")]
+pub(crate) struct InspectArgs {
+    /// The model
+    #[arg(value_name = "MODEL.onnx")]
+    model: PathBuf,
+    /// A picture to run it on; of footage, the first frame
+    picture: Option<PathBuf>,
+    /// The layout to take it for, where another one is recognised: YOLOX, YOLOv5, YOLOv8, end-to-end, RT-DETR,
+    /// SSD or NanoDet
+    #[arg(long, value_name = "NAME")]
+    layout: Option<String>,
+    /// What is less sure than this is left out, 0 to 1
+    #[arg(long, value_name = "SCORE", default_value_t = 0.25)]
+    score: f32,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found in a picture.
+struct Seen {
+    size: FrameSize,
+    detections: Vec<Detection>,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &ModelCommand, config: &Config) -> Result<ExitCode> {
+    let ModelCommand::Inspect(args) = command;
+    let options = OnnxOptions {
+        device: config.device,
+        library: config.onnxruntime.clone(),
+        sessions: Some(std::num::NonZeroUsize::MIN),
+        score_floor: args.score,
+        layout: args.layout.clone(),
+        ..OnnxOptions::new(&args.model)
+    };
+    let detector = OnnxDetector::open(&options)?;
+    let seen = match &args.picture {
+        Some(picture) => Some(look(&detector, &picture.to_string_lossy(), config)?),
+        None => None,
+    };
+    let explanation = detector.explain();
+    if args.json {
+        let sha256 = detector.describe(Rate::DEFAULT).sha256;
+        println!("{:#}", document(explanation, &sha256, seen.as_ref()));
+    } else {
+        print(explanation);
+        if let Some(seen) = &seen {
+            print_seen(explanation, seen);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The detections in the first frame of `source`.
+fn look(detector: &OnnxDetector, source: &str, config: &Config) -> Result<Seen> {
+    let ffmpeg = Ffmpeg::new(config.ffmpeg.clone());
+    let probe = ffmpeg.probe(source)?;
+    let size = probe.frame_size;
+    let recording = Recording {
+        camera: CameraId::of_footage(source),
+        source: source.to_owned(),
+        span: MediaSpan { start: MediaTime(0), end: MediaTime(probe.frame_interval_us) },
+        origin_us: probe.start_us,
+        frame_size: size,
+        frame_interval_us: probe.frame_interval_us,
+    };
+    let mut frames = ffmpeg.frames(&recording, MediaSpan::ALL, Rate::DEFAULT, &detector.picture())?;
+    let frame = frames.next().with_context(|| format!("{source} holds no picture"))??;
+    let detections = detector.submit(frame, size, None).wait()?.detections;
+    Ok(Seen { size, detections })
+}
+
+fn print(explanation: &Explanation) {
+    let Explanation { layout, reasons, inputs, outputs, picture, order, batch, classes, .. } = explanation;
+    println!("layout   {layout}");
+    for reason in reasons {
+        println!("         - {reason}");
+    }
+    println!("inputs   {}", inputs.join("\n         "));
+    println!("outputs  {}", outputs.join("\n         "));
+    let FrameSize { width, height } = picture.size;
+    println!(
+        "picture  {width}x{height} {}, {}, {order}, {batch} at a time",
+        channels(picture.pixels),
+        fit(picture.fit)
+    );
+    println!("values   {}", values(explanation));
+    println!("classes  {}, from {}: {}", classes.len(), explanation.classes_from, classes.join(", "));
+}
+
+fn print_seen(explanation: &Explanation, seen: &Seen) {
+    let FrameSize { width, height } = seen.size;
+    println!("\n{} in the picture of {width}x{height}", seen.detections.len());
+    println!("{:>10}  {:16} left top width height (pixels)", "confidence", "class");
+    for detection in &seen.detections {
+        let [left, top, width, height] = pixels(detection, seen.size);
+        let class = name(explanation, detection);
+        let confidence = detection.confidence.as_unit();
+        println!("{confidence:>10.2}  {class:16} {left:.0} {top:.0} {width:.0} {height:.0}");
+    }
+}
+
+fn channels(pixels: PixelFormat) -> &'static str {
+    match pixels {
+        PixelFormat::Rgb => "RGB",
+        PixelFormat::Bgr => "BGR",
+        PixelFormat::Gray => "gray",
+    }
+}
+
+fn fit(fit: Fit) -> String {
+    match fit {
+        Fit::Stretch => "stretched".to_owned(),
+        Fit::TopLeft { pad } => format!("aspect kept, at the top left, {pad} around"),
+        Fit::Centre { pad } => format!("aspect kept, in the middle, {pad} around"),
+    }
+}
+
+fn values(explanation: &Explanation) -> String {
+    match (explanation.mean, explanation.divisor) {
+        (Some(mean), Some(divisor)) if mean == [0.0; 3] && divisor == [1.0; 3] => {
+            "bytes, as numbers".to_owned()
+        }
+        (Some(mean), Some(divisor)) if mean == [0.0; 3] => format!("bytes / {}", divisor[0]),
+        (Some(mean), Some(divisor)) => format!("(bytes - {mean:?}) / {divisor:?}"),
+        _ => "bytes".to_owned(),
+    }
+}
+
+fn name<'a>(explanation: &'a Explanation, detection: &Detection) -> &'a str {
+    explanation.classes.get(usize::from(detection.class)).map_or("?", String::as_str)
+}
+
+/// Left, top, width and height in pixels.
+fn pixels(detection: &Detection, size: FrameSize) -> [f64; 4] {
+    let bbox = BoxF::from(detection.bbox);
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
+    [bbox.left * width, bbox.top * height, bbox.width() * width, bbox.height() * height]
+}
+
+fn document(explanation: &Explanation, sha256: &str, seen: Option<&Seen>) -> Value {
+    let mut document = json!({
+        "sha256": sha256,
+        "layout": explanation.layout,
+        "reasons": explanation.reasons,
+        "inputs": explanation.inputs,
+        "outputs": explanation.outputs,
+        "picture": {
+            "size": explanation.picture.size,
+            "fit": explanation.picture.fit,
+            "pixels": explanation.picture.pixels,
+            "order": explanation.order,
+            "batch": explanation.batch,
+            "mean": explanation.mean,
+            "divisor": explanation.divisor,
+        },
+        "classes": explanation.classes,
+        "classes_from": explanation.classes_from,
+    });
+    if let Some(seen) = seen {
+        let detections: Vec<_> = seen
+            .detections
+            .iter()
+            .map(|detection| {
+                json!({
+                    "class": name(explanation, detection),
+                    "confidence": detection.confidence.as_unit(),
+                    "box_px": pixels(detection, seen.size).map(|value| (value * 10.0).round() / 10.0),
+                })
+            })
+            .collect();
+        document["seen"] = json!({ "size": seen.size, "detections": detections });
+    }
+    document
+}
