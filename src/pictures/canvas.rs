@@ -57,17 +57,18 @@ impl Canvas {
 
     /// Begins anew on a picture of the same size: three bytes a pixel.
     pub(super) fn load(&mut self, rgb: &[u8]) {
-        for (pixel, rgb) in self.pixels.data_mut().chunks_exact_mut(4).zip(rgb.chunks_exact(3)) {
-            pixel[..3].copy_from_slice(rgb);
-            pixel[3] = 255;
+        let pixels = self.pixels.data_mut().as_chunks_mut::<4>().0;
+        for (pixel, [red, green, blue]) in pixels.iter_mut().zip(rgb.as_chunks::<3>().0) {
+            *pixel = [*red, *green, *blue, 255];
         }
     }
 
     /// The picture, three bytes a pixel. Everything is drawn on opaque ground, so it is opaque.
     pub(super) fn rgb_into(&self, rgb: &mut Vec<u8>) {
         rgb.resize(self.pixels.data().len() / 4 * 3, 0);
-        for (rgb, pixel) in rgb.chunks_exact_mut(3).zip(self.pixels.data().chunks_exact(4)) {
-            rgb.copy_from_slice(&pixel[..3]);
+        let pixels = self.pixels.data().as_chunks::<4>().0;
+        for (rgb, [red, green, blue, _]) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+            *rgb = [*red, *green, *blue];
         }
     }
 
@@ -122,6 +123,11 @@ impl Canvas {
         self.stroke(path(points, false), width, LineCap::Round, colour, alpha);
     }
 
+    /// A line through points, cut off at its ends, so that translucent pieces join.
+    pub(super) fn piece(&mut self, points: &[At], width: f32, colour: Rgb, alpha: f32) {
+        self.stroke(path(points, false), width, LineCap::Butt, colour, alpha);
+    }
+
     /// The outline of a polygon.
     pub(super) fn outline(&mut self, points: &[At], width: f32, colour: Rgb, alpha: f32) {
         self.stroke(path(points, true), width, LineCap::Butt, colour, alpha);
@@ -153,6 +159,17 @@ impl Canvas {
     /// How wide a text is, in pixels.
     pub(super) fn width_of(&self, text: &str, size: f32, weight: Weight) -> f32 {
         self.lettering.width(text, size, weight)
+    }
+
+    /// As much of a text as fits into `most` pixels, with an ellipsis for the rest.
+    pub(super) fn fitted(&self, text: &str, size: f32, weight: Weight, most: f32) -> String {
+        let fits = |text: &str| self.width_of(text, size, weight) <= most;
+        let mut letters: Vec<char> = text.chars().collect();
+        let mut fitted = text.to_owned();
+        while !fits(&fitted) && letters.pop().is_some() {
+            fitted = letters.iter().chain(['…'].iter()).collect();
+        }
+        fitted
     }
 
     /// A text.

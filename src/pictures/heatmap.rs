@@ -7,9 +7,9 @@ use camcount_domain::{Anchor, FrameSize, Seq};
 use super::{
     Subject,
     annotate::{counted_span, whole},
-    canvas::{Align, At, Canvas, Style},
+    canvas::{Align, Area, Canvas, Style},
     lettering::Weight,
-    overlay::text_px,
+    overlay::{Overlay, text_px},
     palette,
     refold::{FoldedSegment, Refold, picture_size},
 };
@@ -135,69 +135,82 @@ fn median(stills: &[Vec<u8>]) -> Option<Vec<u8>> {
     Some((0..first.len()).map(byte).collect())
 }
 
+/// Where the scale ends: one cell in 300 of those where anybody was has more. Otherwise a single object that
+/// never moves would outshine everything.
+fn top(density: &Density) -> (f32, bool) {
+    let most = density.cells.iter().copied().fold(0.0, f32::max);
+    let mut visited: Vec<f32> = density.cells.iter().copied().filter(|c| *c > most / 1000.0).collect();
+    let place = visited.len() * 299 / 300;
+    if place >= visited.len() {
+        return (1e-6, false);
+    }
+    let top = *visited.select_nth_unstable_by(place, f32::total_cmp).1;
+    (top, top < most)
+}
+
 fn draw(canvas: &mut Canvas, density: &Density, objects: bool, subject: &Subject<'_>) {
     let (width, height) = canvas.size();
-    let most = density.cells.iter().copied().fold(0.0, f32::max).max(1e-6);
+    let (top, more) = top(density);
     // The root shows ways that are walked once beside places where people stand.
     canvas.tint(|column, row| {
         let here = density.at((column as f32 + 0.5) / width, (row as f32 + 0.5) / height);
-        let share = (here / most).sqrt();
+        let share = (here / top).sqrt().min(1.0);
         (palette::heat(share), (share * 3.0).min(0.82))
     });
-    for (n, line) in subject.rules.lines.iter().enumerate() {
-        let at = |p: camcount_domain::Point| (p.x as f32 * width, p.y as f32 * height);
-        canvas.line(&[at(line.from), at(line.to)], (height / 180.0).max(2.0), palette::rule(n), 1.0);
-    }
-    for (n, zone) in subject.rules.zones.iter().enumerate() {
-        let corners: Vec<At> =
-            zone.polygon.0.iter().map(|p| (p.x as f32 * width, p.y as f32 * height)).collect();
-        let colour = palette::rule(subject.rules.lines.len() + n);
-        canvas.outline(&corners, (height / 270.0).max(1.0), colour, 1.0);
-    }
-    legend(canvas, density, most, objects, subject);
+    let overlay = Overlay::new(canvas, subject.rules, subject.camera, "");
+    overlay.rules(canvas, None);
+    // A cell is 1/columns of the width and 1/ROWS of the height.
+    let per_percent = top * density.columns as f32 / 100.0 * ROWS as f32 / 100.0;
+    let scale = objects.then_some((per_percent, more));
+    let plate = legend(canvas, scale, subject.camera);
+    overlay.names(canvas, &mut vec![plate]);
 }
 
-/// A bar of the colours with what they stand for.
-fn legend(canvas: &mut Canvas, density: &Density, most: f32, objects: bool, subject: &Subject<'_>) {
+/// A bar of the colours with what they stand for: the end of the scale, and whether there is more than that. Returns
+/// what it covers.
+fn legend(canvas: &mut Canvas, scale: Option<(f32, bool)>, camera: &str) -> Area {
     let (width, height) = canvas.size();
     let size = text_px(height);
     let bold = Style { size, weight: Weight::Bold, colour: palette::WHITE };
     let small = Style { size: size * 0.85, weight: Weight::Regular, colour: palette::WHITE };
-    let title = format!("{}: where objects were", subject.camera);
+    let title = canvas.fitted(&format!("where objects were: {camera}"), size, Weight::Bold, width * 0.6);
     let unit = "object-seconds per 1 % x 1 % of the picture";
-    let bar_width = canvas
-        .width_of(&title, size, Weight::Bold)
-        .max(canvas.width_of(unit, small.size, Weight::Regular))
-        .min(width * 0.7);
+    let unit_width = canvas.width_of(unit, small.size, Weight::Regular);
+    let bar_width = canvas.width_of(&title, size, Weight::Bold).max(unit_width);
     let (left, top) = (size * 1.2, size * 0.6);
-    let plate = [size * 0.6, top, left + bar_width + size * 0.6, top + size * 6.0];
+    let rows = if scale.is_some() { 6.0 } else { 3.4 };
+    let plate = [size * 0.6, top, left + bar_width + size * 0.6, top + size * rows];
     canvas.area(plate, palette::DARK, 0.78);
     canvas.text(&title, (left, top + size * 1.1), Align::Left, bold);
-    if !objects {
-        canvas.text("nobody was seen", (left, top + size * 2.6), Align::Left, small);
-        return;
-    }
+    let Some((most, more)) = scale else {
+        canvas.text("nobody was seen", (left, top + size * 2.4), Align::Left, small);
+        return plate;
+    };
     canvas.text(unit, (left, top + size * 2.4), Align::Left, small);
     let (bar_top, bar_bottom) = (top + size * 3.3, top + size * 4.2);
     let steps = 128;
     for step in 0..steps {
-        let x = |n: i32| left + bar_width * n as f32 / steps as f32;
+        // Each to the end, under the next, so that there are no seams.
+        let x = left + bar_width * step as f32 / steps as f32;
         let shade = palette::heat(step as f32 / (steps - 1) as f32);
-        canvas.area([x(step), bar_top, x(step + 1), bar_bottom], shade, 1.0);
+        canvas.area([x, bar_top, left + bar_width, bar_bottom], shade, 1.0);
     }
-    // A cell is 1/columns of the width and 1/ROWS of the height.
-    let per_percent = most * density.columns as f32 / 100.0 * ROWS as f32 / 100.0;
     for (share, align) in [(0.0_f32, Align::Left), (0.25, Align::Centre), (1.0, Align::Right)] {
         let x = left + bar_width * share.sqrt();
         canvas.line(&[(x, bar_bottom), (x, bar_bottom + size * 0.25)], 1.0, palette::WHITE, 1.0);
-        canvas.text(&shown(share * per_percent), (x, bar_bottom + size * 0.95), align, small);
+        let mut text = shown(share * most);
+        if share == 1.0 && more {
+            text.push_str(" or more");
+        }
+        canvas.text(&text, (x, bar_bottom + size * 0.95), align, small);
     }
+    plate
 }
 
 /// Two places that tell something.
 fn shown(value: f32) -> String {
     match value {
-        v if v == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 1.0 => format!("{v:.2}"),
         v if v < 10.0 => format!("{v:.1}"),
         v => format!("{v:.0}"),

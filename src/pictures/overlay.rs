@@ -15,6 +15,8 @@ use super::{
 
 /// For how long the way behind an object is shown, in microseconds.
 const TAIL_US: i64 = 2_000_000;
+/// Shades in which that way fades.
+const TAIL_PIECES: usize = 5;
 /// For how long a crossing is shown on the object and the line, in microseconds.
 const CROSSED_US: i64 = 1_000_000;
 
@@ -90,16 +92,7 @@ impl<'a> Overlay<'a> {
     /// Draws the frame's overlay.
     pub(super) fn draw(&self, canvas: &mut Canvas, frame: &TrackedFrame, classes: &[String], clock: &str) {
         let mut taken = vec![self.panel.area];
-        for (n, zone) in self.rules.zones.iter().enumerate() {
-            let colour = palette::rule(self.rules.lines.len() + n);
-            let corners: Vec<At> = zone.polygon.0.iter().map(|p| self.place(*p)).collect();
-            canvas.polygon(&corners, colour, 0.16);
-            canvas.outline(&corners, self.px(2.0).max(1.0), colour, 0.9);
-        }
-        for (n, line) in self.rules.lines.iter().enumerate() {
-            let fresh = self.crossed[n].is_some_and(|t| frame.time.since_us(t) <= CROSSED_US / 2);
-            self.line(canvas, line, palette::rule(n), fresh);
-        }
+        self.rules(canvas, Some(frame.time));
         for (track, tail) in &self.tails {
             self.tail(canvas, frame.time, *track, tail);
         }
@@ -112,6 +105,22 @@ impl<'a> Overlay<'a> {
             self.label(canvas, object, class, &mut taken);
         }
         self.panel.draw(canvas, self.rules, clock, &self.lines, &self.inside);
+    }
+
+    /// Zones and lines; on footage, at a time, zones are filled and lines that were just crossed thicker.
+    pub(super) fn rules(&self, canvas: &mut Canvas, now: Option<MediaTime>) {
+        for (n, zone) in self.rules.zones.iter().enumerate() {
+            let colour = palette::rule(self.rules.lines.len() + n);
+            let corners: Vec<At> = zone.polygon.0.iter().map(|p| self.place(*p)).collect();
+            if now.is_some() {
+                canvas.polygon(&corners, colour, 0.16);
+            }
+            canvas.outline(&corners, self.px(2.0).max(1.0), colour, 0.9);
+        }
+        for (n, line) in self.rules.lines.iter().enumerate() {
+            let since = now.zip(self.crossed[n]).map(|(now, crossed)| now.since_us(crossed));
+            self.line(canvas, line, palette::rule(n), since.is_some_and(|us| us <= CROSSED_US / 2));
+        }
     }
 
     /// The line with its arrow for in. One that was just crossed is thicker.
@@ -147,9 +156,13 @@ impl<'a> Overlay<'a> {
 
     fn tail(&self, canvas: &mut Canvas, now: MediaTime, track: TrackId, tail: &VecDeque<(MediaTime, At)>) {
         let colour = self.colour_of(track);
-        for ((_, from), (time, to)) in tail.iter().zip(tail.iter().skip(1)) {
-            let age = now.since_us(*time) as f32 / TAIL_US as f32;
-            canvas.line(&[*from, *to], self.px(2.5).max(1.2), colour, 0.9 * (1.0 - age).max(0.0));
+        // In a few pieces: strokes are dear, and shades in between tell nothing.
+        let last = tail.len().saturating_sub(1);
+        let length = tail.len().div_ceil(TAIL_PIECES).max(1);
+        for first in (0..last).step_by(length) {
+            let points: Vec<At> = tail.range(first..=last.min(first + length)).map(|(_, at)| *at).collect();
+            let age = tail.get(first).map_or(0, |(time, _)| now.since_us(*time)) as f32 / TAIL_US as f32;
+            canvas.piece(&points, self.px(2.5).max(1.2), colour, (1.05 - 0.85 * age).clamp(0.1, 0.95));
         }
     }
 
@@ -178,8 +191,9 @@ impl<'a> Overlay<'a> {
         canvas.outline(&corners, width, self.colour_of(object.track), 1.0);
     }
 
-    /// Names of lines before their first point, names of zones at their upper edge.
-    fn names(&self, canvas: &mut Canvas, taken: &mut Vec<Area>) {
+    /// Names of lines before their first point, names of zones at their lowest side, where
+    /// they hide least of whoever is inside.
+    pub(super) fn names(&self, canvas: &mut Canvas, taken: &mut Vec<Area>) {
         let size = text_px(self.size.1);
         let mut name = |canvas: &mut Canvas, text: &str, places: &[At], size: f32, colour: Rgb| {
             let area_at = |at: At| canvas.plate_area(text, at, size, Weight::Bold);
@@ -205,7 +219,7 @@ impl<'a> Overlay<'a> {
             let corners: Vec<At> = zone.polygon.0.iter().map(|p| self.place(*p)).collect();
             let sides = corners.iter().zip(corners.iter().cycle().skip(1));
             let mut middles: Vec<At> = sides.map(|(a, b)| ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0)).collect();
-            middles.sort_by(|a, b| a.1.total_cmp(&b.1));
+            middles.sort_by(|a, b| b.1.total_cmp(&a.1));
             name(canvas, &zone.name, &middles, size, palette::rule(self.rules.lines.len() + n));
         }
     }

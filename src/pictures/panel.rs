@@ -34,15 +34,12 @@ impl Panel {
         let wide = |text: &str, weight| canvas.width_of(text, size, weight);
         let names = rules.lines.iter().map(|l| &l.name).chain(rules.zones.iter().map(|z| &z.name));
         let name = names.map(|n| wide(n, Weight::Regular)).fold(0.0, f32::max);
-        let rows = 1
+        let rows = 2
             + if rules.lines.is_empty() { 0 } else { 1 + rules.lines.len() }
             + if rules.zones.is_empty() { 0 } else { 1 + rules.zones.len() };
         let (picture_width, picture_height) = canvas.size();
-        // A long title gives way to the picture.
-        let clock = wide(longest_clock, Weight::Regular);
-        let mut title: String = title.to_owned();
-        while wide(&title, Weight::Bold) + clock > picture_width * 0.4 && title.pop().is_some() {}
-        let heading = wide(&title, Weight::Bold) + clock + 1.5 * size;
+        let title = canvas.fitted(title, size, Weight::Bold, picture_width * 0.3);
+        let heading = wide(&title, Weight::Bold).max(wide(longest_clock, Weight::Regular));
         let table = SWATCH * size + name + 2.0 * NUMBER * size;
         let width = heading.max(table) + 2.0 * MARGIN * size;
         let height = (rows as f32 * ROW + 2.0 * MARGIN) * size;
@@ -79,7 +76,8 @@ impl Panel {
         };
         let heading = next();
         canvas.text(&self.title, (left, heading), Align::Left, bold);
-        canvas.text(clock, (right, heading), Align::Right, regular);
+        let time = next();
+        canvas.text(clock, (left, time), Align::Left, regular);
         let first = right - NUMBER * size;
         if !rules.lines.is_empty() {
             let y = next();

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod audit;
 mod commands;
 mod exactly_once;
 mod footage;
 mod harness;
 mod memory;
 mod model;
+mod pictures;
 mod replay;
 mod scene;

@@ -189,7 +189,7 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
 fn of_detections(args: &AuditArgs) -> Result<Counted> {
     let input =
         DetectionsArgs { file: PathBuf::from(&args.input), size: args.boxes_size, fps: args.boxes_fps };
-    let detections = input.read().context("detections are read with --boxes-size and --boxes-fps")?;
+    let detections = input.read()?;
     let (size, start) = (detections.found.frame_size, detections.start());
     let rules = args.rules.draft()?.resolve(size)?;
     let span = range(args.from, args.to, start);

@@ -34,7 +34,7 @@ pub(super) fn read(file: &Path, text: &str, lines: &[&str], start: MediaTime) ->
     let (line, direction, time) = (wanted("line")?, wanted("direction")?, wanted("time_s")?);
     let class = column("class");
     let mut events = Vec::new();
-    let mut rows = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut rows = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
     for row in rows.records() {
         let row = row.with_context(|| format!("{} is no CSV", file.display()))?;
         let at = row.position().map_or(0, csv::Position::line);
@@ -82,5 +82,7 @@ mod tests {
         assert!(error("line,direction,time_s\ndor,in,1\n").contains("line 2: there is no line \"dor\""));
         assert!(error("line,direction,time_s\ndoor,up,1\n").contains("\"up\""));
         assert!(error("line,direction,time_s\ndoor,in,noon\n").contains("noon"));
+        assert!(error("line,direction,time_s\ndoor,in\n").contains("line 2"));
+        assert_eq!(list("line,direction,time_s,class\ndoor,in,1\n").unwrap().len(), 1);
     }
 }
