@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camcount_domain::{BoxF, Point, cross};
+use camcount_domain::{Anchor, BoxF, Confidence, Point, cross};
 
 use crate::{
     Matched, SAME_S,
@@ -12,47 +12,61 @@ use crate::{
 
 /// Nearer to the line than this many box heights, a box may be that of who crosses.
 const NEAR_HEIGHTS: f64 = 1.5;
+/// What is less sure than this is not detected: it may at most continue a track.
+const DETECTED: Confidence = Confidence(2_000);
 
 /// Why `event` was not counted.
-pub(crate) fn missed(run: &Run, line: &Line, event: &Event, found: &Matched) -> &'static str {
-    let crossings = &run.crossings[&line.name];
+pub(crate) fn missed(
+    run: &Run,
+    line: &Line,
+    crossings: &[Crossing],
+    event: &Event,
+    found: &Matched,
+) -> &'static str {
     // Those who were counted rightly are not who is missing.
     let others: BTreeSet<u64> = (0..crossings.len())
         .filter(|c| !found.surplus.contains(c) && (crossings[*c].at_s - event.at_s).abs() <= 2.0 * SAME_S)
         .map(|c| crossings[c].track)
         .collect();
-    let (a, b) = ends(&line.drawn);
-    let start = run.seen[0].time;
+    let (from, to) = (usize::from(!event.inwards), usize::from(event.inwards));
     let mut detected = [false; 2];
-    let mut sides_of_tracks: BTreeMap<u64, [bool; 2]> = BTreeMap::new();
+    // By track: the sides of its foot now and ever, and of its middle now.
+    let mut tracks: BTreeMap<u64, [[bool; 2]; 3]> = BTreeMap::new();
     for (seen, tracked) in run.seen.iter().zip(&run.tracked) {
-        let at_s = seen.time.since_us(start) as f64 / 1e6;
-        if (at_s - event.at_s).abs() > SAME_S {
-            continue;
-        }
+        let now = (run.second(seen.time) - event.at_s).abs() <= SAME_S;
         for detection in &seen.detections {
             let bbox = BoxF::from(detection.bbox);
             let track =
                 tracked.objects.iter().find(|object| object.bbox == bbox).map(|object| object.track.0);
-            if track.is_some_and(|track| others.contains(&track)) {
+            if track.is_some_and(|track| others.contains(&track)) || detection.confidence < DETECTED {
                 continue;
             }
-            let Some(side) = side(run, a, b, &bbox) else { continue };
-            detected[usize::from(side)] = true;
-            if let Some(track) = track {
-                sides_of_tracks.entry(track).or_default()[usize::from(side)] = true;
+            let foot = side(run, line, &bbox, Anchor::Bottom);
+            if let Some(side) = foot.filter(|_| now) {
+                detected[usize::from(side)] = true;
+            }
+            let Some(track) = track else { continue };
+            let sides = tracks.entry(track).or_default();
+            if let Some(foot) = foot {
+                sides[0][usize::from(foot)] |= now;
+                sides[1][usize::from(foot)] = true;
+            }
+            if let Some(middle) = side(run, line, &bbox, Anchor::Centre) {
+                sides[2][usize::from(middle)] |= now;
             }
         }
     }
-    let (from, to) = (usize::from(!event.inwards), usize::from(event.inwards));
+    if tracks.values().any(|[now, ..]| *now == [true; 2]) {
+        return "tracked over the line: the rule";
+    }
+    if tracks.values().any(|[_, ever, middle]| *middle == [true; 2] && !ever[from]) {
+        return "astride the line when first seen, its foot already beyond";
+    }
     match (detected[from], detected[to]) {
         (false, false) => "never detected, or only as part of another",
         (true, false) => "not detected beyond the line",
         (false, true) => "not detected before the line",
-        (true, true) if sides_of_tracks.values().any(|&sides| sides == [true; 2]) => {
-            "tracked over the line: the rule"
-        }
-        (true, true) => "detected on both sides: the track broke, or was too faint to start",
+        (true, true) => "detected on both sides: the track broke",
     }
 }
 
@@ -64,32 +78,42 @@ pub(crate) fn surplus(crossings: &[Crossing], c: usize, found: &Matched) -> &'st
         return "went over and came back";
     }
     let right = |o: usize| o != c && !found.surplus.contains(&o);
-    if (0..crossings.len())
-        .any(|o| right(o) && crossings[o].inwards == it.inwards && near(&crossings[o], SAME_S))
-    {
+    let twin = |o: usize| right(o) && crossings[o].inwards == it.inwards && near(&crossings[o], SAME_S);
+    if (0..crossings.len()).any(twin) {
         return "one too many beside another that was right: two tracks on one object";
     }
     "nobody crossed then: a track went from one object to another"
 }
 
-/// The ends of a line as drawn.
-fn ends(drawn: &str) -> (Point, Point) {
-    let mut ends = drawn.split("->").map(|end| {
-        let (x, y) = end.trim().split_once(',').unwrap();
-        Point { x: x.parse().unwrap(), y: y.parse().unwrap() }
-    });
-    (ends.next().unwrap(), ends.next().unwrap())
+/// The same crossings at the time when the middle of the box met the line, where that is known.
+pub(crate) fn by_middle(run: &Run, line: &Line, crossings: &[Crossing]) -> Vec<Crossing> {
+    let time = |crossing: &Crossing| {
+        let mut before = None;
+        run.tracked.iter().find_map(|frame| {
+            let object = frame.objects.iter().find(|object| object.track.0 == crossing.track)?;
+            let now = side(run, line, &object.bbox, Anchor::Centre);
+            let went = before == Some(!crossing.inwards) && now == Some(crossing.inwards);
+            before = now.or(before);
+            went.then(|| run.second(frame.time))
+        })
+    };
+    crossings.iter().map(|c| Crossing { at_s: time(c).unwrap_or(c.at_s), ..*c }).collect()
 }
 
-/// On which side of the line the foot of a box near it is: whether it is in.
-fn side(run: &Run, a: Point, b: Point, bbox: &BoxF) -> Option<bool> {
+/// On which side of the line a box near it is, by its anchor: whether it is in.
+fn side(run: &Run, line: &Line, bbox: &BoxF, anchor: Anchor) -> Option<bool> {
     let aspect = f64::from(run.size.width) / f64::from(run.size.height);
     let wide = |p: Point| Point { x: p.x * aspect, y: p.y };
-    let foot = Point { x: f64::midpoint(bbox.left, bbox.right), y: bbox.bottom };
-    let offset = cross(wide(a), wide(b), wide(foot));
-    let (dx, dy) = ((b.x - a.x) * aspect, b.y - a.y);
+    let ends: Vec<Point> = line.drawn.split("->").map(point).collect();
+    let (a, b, at) = (wide(ends[0]), wide(ends[1]), wide(anchor.of(bbox)));
+    let offset = cross(a, b, at);
+    let (dx, dy) = (b.x - a.x, b.y - a.y);
     let far = offset.abs() / (dx * dx + dy * dy).sqrt();
-    let height = (bbox.bottom - bbox.top).max(1e-6);
-    let share = (((foot.x - a.x) * aspect) * dx + (foot.y - a.y) * dy) / (dx * dx + dy * dy);
-    (far <= NEAR_HEIGHTS * height && (-0.05..=1.05).contains(&share)).then_some(offset >= 0.0)
+    let along = ((at.x - a.x) * dx + (at.y - a.y) * dy) / (dx * dx + dy * dy);
+    (far <= NEAR_HEIGHTS * bbox.height() && (-0.05..=1.05).contains(&along)).then_some(offset >= 0.0)
+}
+
+fn point(text: &str) -> Point {
+    let (x, y) = text.trim().split_once(',').unwrap();
+    Point { x: x.parse().unwrap(), y: y.parse().unwrap() }
 }

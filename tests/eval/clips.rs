@@ -27,6 +27,8 @@ pub(crate) struct Line {
     pub(crate) truth: (u64, u64),
     /// When, where that is known.
     pub(crate) events: Vec<Event>,
+    /// Whether that is when their middle met the line, instead of their foot.
+    pub(crate) by_middle: bool,
 }
 
 /// Somebody crossed.
@@ -89,6 +91,7 @@ fn of_tracks(name: &str, line: &Value) -> Line {
         drawn: drawn(&line["a"], &line["b"], (480.0, 360.0)),
         truth: (known["pos"].as_u64().unwrap(), known["neg"].as_u64().unwrap()),
         events: events.collect(),
+        by_middle: false,
     }
 }
 
@@ -110,5 +113,6 @@ fn by_eye(file: &str, line: &Value, size: (f64, f64), fps: f64) -> Line {
         drawn: drawn(&line["line"][0], &line["line"][1], size),
         truth,
         events: [of(inwards, true), of(outwards, false)].concat(),
+        by_middle: true,
     }
 }

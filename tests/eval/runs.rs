@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use camcount_domain::{DetectedFrame, FrameSize, SegmentDetections, TrackedFrame};
+use camcount_domain::{DetectedFrame, FrameSize, MediaTime, SegmentDetections, TrackedFrame};
 use camcount_track::Tracker;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::clips::Clip;
 
 /// A counted crossing.
+#[derive(Clone, Copy)]
 pub(crate) struct Crossing {
     /// Seconds after the first frame.
     pub(crate) at_s: f64,
@@ -32,6 +33,13 @@ pub(crate) struct Run {
     pub(crate) seen: Vec<DetectedFrame>,
     /// What the tracker makes of them.
     pub(crate) tracked: Vec<TrackedFrame>,
+}
+
+impl Run {
+    /// Seconds after the first frame.
+    pub(crate) fn second(&self, time: MediaTime) -> f64 {
+        time.since_us(self.seen[0].time) as f64 / 1e6
+    }
 }
 
 /// A file of the test data; `None`, with a word on stderr, where they are not.
@@ -85,9 +93,9 @@ pub(crate) fn replay<'l>(
 /// Counts footage with default settings; `None` where model or footage are not.
 pub(crate) fn count(clip: &Clip, model: &str) -> Option<Run> {
     let footage = test_data(&clip.file)?;
-    // Whatever moves is counted without a model.
+    // Motion alone tells upright from lying shapes at best.
     let (model, classes) = if model == "motion" {
-        (model.to_owned(), "moving")
+        (model.to_owned(), "person,car")
     } else {
         (test_data(&format!("models/{model}.onnx"))?, clip.classes)
     };
