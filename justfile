@@ -35,3 +35,7 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
     target/eval-venv/bin/pip install --quiet motmetrics==1.4.0
     cargo build
     target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
+
+# Show that memory does not grow with the footage: a minute, ten minutes, an hour.
+bench-memory:
+    cargo test --test cli -- --ignored --nocapture memory

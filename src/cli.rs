@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     commands::{
@@ -65,18 +65,6 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print the settings that hold, as TOML, each with where it comes from
     Show,
-}
-
-/// How counts are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// One document a camera, with every crossing
-    Json,
-    /// One row a line and class, and one a zone
-    Csv,
 }
 
 /// A parsed command line.

@@ -1,4 +1,5 @@
 //! What is published follows from the store alone.
+#![allow(clippy::unwrap_used)] // a failed expectation is a panic
 
 use std::{path::Path, sync::Arc};
 

@@ -20,7 +20,6 @@ use futures::TryStreamExt;
 
 use super::{INTERRUPTED, PARTIAL};
 use crate::{
-    cli::Format,
     config::Config,
     embedded::{self, DataDir, Ended},
     export,
@@ -28,7 +27,7 @@ use crate::{
     media_range::{RangeEnd, range},
     pictures::{self, PicturesArgs, Subject},
     progress::FootageBar,
-    report::{self, Heading, Json, Report, Segments, Tally},
+    report::{self, Format, Heading, Json, Report, Segments, Tally},
     rules_input::{RulesArgs, check_classes},
 };
 
@@ -199,7 +198,9 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
             }
         }
         out.flush()?;
-        for event in store.camera_events(one.pass.camera).await? {
+        // Events are the camera's; where this pass gave nothing up, they are of another detector.
+        let given_up = report.segments.quarantined > 0;
+        for event in store.camera_events(one.pass.camera).await?.into_iter().filter(|_| given_up) {
             let from_s = event.span.start.since_us(one.heading.start) / 1_000_000;
             let to_s = event.span.end.since_us(one.heading.start) / 1_000_000;
             eprintln!("warning: {}: {from_s} s to {to_s} s were given up: {}", report.camera, event.detail);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use camcount_decode::{Ffmpeg, VideoWriter};
-use camcount_domain::{Direction, rules::RulesDraft};
+use camcount_domain::Direction;
 use clap::Args;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    demo::{LINES, Truth, ZONES, render, ruleset, street, truth},
+    demo::{Truth, render, rules, street, truth},
     embedded::{DataDir, Ended},
     pictures::PicturesArgs,
     progress::FootageBar,
@@ -41,14 +41,10 @@ pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     tokio::task::block_in_place(|| draw(&Ffmpeg::new(config.ffmpeg.clone()), &video))?;
     eprintln!("drew a street of one minute: {input}");
 
-    let rules = RulesDraft {
-        classes: Vec::new(),
-        lines: LINES.iter().map(|line| line.parse()).collect::<Result<_, _>>()?,
-        zones: ZONES.iter().map(|zone| zone.parse()).collect::<Result<_, _>>()?,
-    };
+    let rules = rules()?;
     let request = Request {
         inputs: &[input],
-        rules,
+        rules: rules.clone(),
         looking: &args.looking,
         range: (None, None),
         start: None,
@@ -61,7 +57,7 @@ pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     let counted = counted.first().context("nothing was counted")?;
     let report = counted.report(&*data.store).await?;
     let scene = street();
-    let right = compare(&report, &truth(&scene, &ruleset(scene.size)?));
+    let right = compare(&report, &truth(&scene, &rules.resolve(scene.size)?));
     if !args.no_pictures {
         let pictures = PicturesArgs::beside(&video);
         counted.draw(&pictures, &data, config).await?;

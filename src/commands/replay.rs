@@ -17,9 +17,8 @@ use camcount_runtime::{Fold, FoldRules};
 use clap::Args;
 
 use crate::{
-    cli::Format,
     mot::{FrameRate, Mot, Sequence},
-    report::{self, Heading, Json, Segments, Tally},
+    report::{self, Format, Heading, Json, Segments, Tally},
     rules_input::{RulesArgs, check_classes},
 };
 

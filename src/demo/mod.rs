@@ -15,5 +15,5 @@ mod street;
 mod truth;
 
 pub(crate) use draw::render;
-pub(crate) use script::{LINES, ZONES, ruleset, street};
+pub(crate) use script::{rules, street};
 pub(crate) use truth::{Truth, truth};

@@ -1,30 +1,23 @@
 //! The demo's script: one minute of a street, with everything in it that counters get wrong.
 
 use camcount_domain::{
-    FrameSize, Rate, Ruleset,
+    FrameSize, Rate,
     rules::{BadRules, RulesDraft},
 };
 
 use super::scene::{Mover, Scene};
 
-/// The lines that are counted, as one would write them on the command line. Over `door`, to the right is in;
-/// over `road` likewise.
-pub(crate) const LINES: [&str; 2] = ["door: 0.37,0.90 -> 0.37,0.56", "road: 0.68,0.50 -> 0.68,0.29"];
-
-/// The zone that is counted, as one would write it on the command line.
-pub(crate) const ZONES: [&str; 1] = ["plaza: 0.50,0.60 0.90,0.60 0.95,0.93 0.46,0.93"];
-
-/// [`LINES`] and [`ZONES`], checked.
+/// The lines and the zone that are counted, as one would write them on the command line. Over `door`, to the
+/// right is in; over `road` likewise.
 ///
 /// # Errors
-/// Never for the rules above; the type is that of rules that people write.
-pub(crate) fn ruleset(size: FrameSize) -> Result<Ruleset, BadRules> {
-    let draft = RulesDraft {
+/// Never for the rules below; the type is that of rules that people write.
+pub(crate) fn rules() -> Result<RulesDraft, BadRules> {
+    Ok(RulesDraft {
         classes: Vec::new(),
-        lines: LINES.iter().map(|line| line.parse()).collect::<Result<_, _>>()?,
-        zones: ZONES.iter().map(|zone| zone.parse()).collect::<Result<_, _>>()?,
-    };
-    draft.resolve(size)
+        lines: vec!["door: 0.37,0.90 -> 0.37,0.56".parse()?, "road: 0.68,0.50 -> 0.68,0.29".parse()?],
+        zones: vec!["plaza: 0.50,0.60 0.90,0.60 0.95,0.93 0.46,0.93".parse()?],
+    })
 }
 
 /// One minute of a street: people over the square, cars on the road.
@@ -120,7 +113,7 @@ mod tests {
     #[test]
     fn the_truth_of_the_street() {
         let scene = street();
-        let truth = truth(&scene, &ruleset(scene.size).unwrap());
+        let truth = truth(&scene, &rules().unwrap().resolve(scene.size).unwrap());
         let door = (truth.crossed("door", In, "person"), truth.crossed("door", Out, "person"));
         let road = (truth.crossed("road", In, "car"), truth.crossed("road", Out, "car"));
         assert_eq!((door, road), ((6, 5), (5, 4)));

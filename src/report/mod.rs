@@ -8,11 +8,24 @@ use std::collections::BTreeMap;
 
 use camcount_domain::{CoverageBucket, LineBucket, MediaTime, Ruleset, SegmentCounts, Visit, ZoneBucket};
 use camcount_store::{PassProgress, Store};
+use clap::ValueEnum;
 use futures::TryStreamExt;
 use serde::Serialize;
 
 pub(crate) use json::Json;
 pub(crate) use text::{columns, csv, table};
+
+/// How counts are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// One document a camera, with every crossing
+    Json,
+    /// One row a line and class, and one a zone
+    Csv,
+}
 
 /// The counts of one camera.
 #[derive(Clone, Debug, PartialEq, Serialize)]

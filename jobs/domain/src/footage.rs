@@ -63,7 +63,12 @@ impl Segment {
 /// what is left. The cuts are a function of times alone; no frame is looked at.
 ///
 /// An empty span gives one empty segment, which still holds whatever frames there are.
-pub fn cut(camera: CameraId, span: MediaSpan, length_us: i64, first_seq: Seq) -> impl Iterator<Item = Segment> {
+pub fn cut(
+    camera: CameraId,
+    span: MediaSpan,
+    length_us: i64,
+    first_seq: Seq,
+) -> impl Iterator<Item = Segment> {
     let length_us = length_us.max(1);
     let pieces = (span.len_us().max(1) as u64).div_ceil(length_us as u64) as i64;
     (0..pieces).map(move |piece| Segment {

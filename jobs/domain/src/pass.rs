@@ -37,6 +37,10 @@ impl Detector {
     }
 }
 
+/// Goes up whenever the same detections and rules give other counts, by a change of the tracker or the counter:
+/// then footage that was counted before is counted again, and nothing mixes.
+const COUNTING_REVISION: u32 = 1;
+
 /// One counting of a camera: with one detector, by one ruleset, over one range of media time. Its segments
 /// are folded in order; how far it came is its cursor, in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +60,11 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The identity that follows from all of the above.
+    /// The identity that follows from all of the above, and from how this version of camcount counts.
     #[must_use]
     pub fn id(&self) -> PassId {
         PassId(content_hash(&[
+            &COUNTING_REVISION.to_le_bytes(),
             self.camera.0.as_bytes(),
             self.detector.0.as_bytes(),
             self.ruleset.0.as_bytes(),
