@@ -26,7 +26,7 @@ struct Program {
     settings: Settings,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 counted but part of the footage was given \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 a command line that cannot be read, 3 counted but part of the footage was given \
                           up, 130 interrupted.";
 
 /// What to do.

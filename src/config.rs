@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use camcount_detect::Device;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use serde::Deserialize;
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     /// How many segments are worked on at a time [default: one a core]
     #[arg(long, global = true, env = "CAMCOUNT_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,
-    /// What runs the model: cpu, cuda, tensorrt, openvino, coreml, directml; cuda:1 is the second one
+    /// What runs the model: cpu, cuda, tensorrt, openvino, coreml; cuda:1 is the second one
     /// [default: cpu]
     #[arg(long, global = true, env = "CAMCOUNT_DEVICE", value_name = "DEVICE")]
     pub device: Option<String>,
@@ -106,7 +106,7 @@ impl Config {
             || Ok(ffmpeg.hwaccel.to_string()),
             String::clone,
         )?;
-        ffmpeg.hwaccel = hwaccel.parse()?;
+        ffmpeg.hwaccel = hwaccel.parse().with_context(|| format!("the setting hwaccel is {hwaccel:?}"))?;
         ffmpeg.ffmpeg =
             layers.pick("ffmpeg", &given.ffmpeg, &from_file.ffmpeg, || Ok(ffmpeg.ffmpeg.clone()), path)?;
         ffmpeg.ffprobe = layers.pick(
@@ -119,7 +119,7 @@ impl Config {
         // No default to show: where it is looked for is `doctor`'s to say.
         let onnxruntime = match (&given.onnxruntime, &from_file.onnxruntime) {
             (None, None) => None,
-            (a, b) => Some(layers.pick("onnxruntime", a, b, || bail!("unreachable"), path)?),
+            (given, file) => Some(layers.pick("onnxruntime", given, file, || Ok(PathBuf::new()), path)?),
         };
         let log = layers.pick("log", &given.log, &from_file.log, || Ok("warn".to_owned()), String::clone)?;
         let log_format = layers.pick(
@@ -138,9 +138,11 @@ impl Config {
     pub(crate) fn to_toml(&self) -> String {
         let mut text = String::new();
         for (name, value, origin) in &self.shown {
-            let value = match value.parse::<u64>() {
-                Ok(number) => number.to_string(),
-                Err(_) => toml::Value::from(value.as_str()).to_string(),
+            // The one setting that is a number.
+            let value = if *name == "workers" {
+                value.clone()
+            } else {
+                toml::Value::from(value.as_str()).to_string()
             };
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name} = {value}  # {origin}");

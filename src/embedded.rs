@@ -16,12 +16,9 @@ use camcount_queue::{InProcess, Queue};
 use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
 use camcount_store::{Scope, Sqlite, Store};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::{config::Config, progress::FootageBar};
+use crate::{config::Config, interrupt, progress::FootageBar};
 
 /// A data folder, ours alone while this lives.
 pub(crate) struct DataDir {
@@ -76,6 +73,7 @@ pub(crate) async fn run(
     config: &Config,
     bar: &mut FootageBar,
 ) -> Result<Ended> {
+    let _heeding = interrupt::heed();
     let slots = config.workers.get();
     let queue: Arc<dyn Queue> = Arc::new(InProcess::default());
     let ports = Ports {
@@ -100,17 +98,14 @@ pub(crate) async fn run(
         reconciler,
         passes,
         meter: ports.meter,
-        put_off: 0,
+        put_off_since: None,
         shown: None,
     };
     let mut ends = workers.ends();
 
     let ended = tokio::select! {
         ended = running.until_finished(&mut ends, bar) => ended,
-        () = asked_to_stop() => {
-            eprintln!("stopping; what is done is kept (again to stop at once)");
-            Ok(Ended::Interrupted)
-        }
+        () = interrupt::asked(1) => Ok(Ended::Interrupted),
     };
     let cancel = workers.cancel_token();
     if ended.is_err() {
@@ -120,7 +115,7 @@ pub(crate) async fn run(
     tokio::pin!(stopping);
     tokio::select! {
         () = &mut stopping => {}
-        () = asked_to_stop() => {
+        () = interrupt::asked(2) => {
             cancel.cancel();
             stopping.await;
         }
@@ -128,8 +123,9 @@ pub(crate) async fn run(
     ended
 }
 
-/// How often in a row jobs may be put off for want of something before a run at a terminal is given up.
-const PUT_OFF: u32 = 3;
+/// For how long jobs may be put off for want of something before a run at a terminal is given up: what is away for a
+/// moment is tried again twice.
+const PUT_OFF: Duration = Duration::from_secs(10);
 
 /// How often the bar is drawn: adding up a long pass's progress is not free.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -139,7 +135,7 @@ struct Running<'a> {
     reconciler: Reconciler,
     passes: &'a [PassId],
     meter: Arc<Meter>,
-    put_off: u32,
+    put_off_since: Option<Instant>,
     shown: Option<Instant>,
 }
 
@@ -175,32 +171,15 @@ impl Running<'_> {
 
     fn heed(&mut self, end: JobEnd) -> Result<()> {
         match end {
-            JobEnd::Done { .. } => self.put_off = 0,
+            JobEnd::Done { .. } => self.put_off_since = None,
             JobEnd::Failed { .. } | JobEnd::Released { .. } => {}
             JobEnd::Deferred { reason, .. } => {
-                self.put_off += 1;
-                if self.put_off >= PUT_OFF {
+                if self.put_off_since.get_or_insert_with(Instant::now).elapsed() >= PUT_OFF {
                     bail!("{reason} (what is done is kept; run again to go on)");
                 }
             }
             JobEnd::GivenUp { reason, .. } => bail!(reason),
         }
         Ok(())
-    }
-}
-
-/// Ctrl-C, or what a service manager sends.
-async fn asked_to_stop() {
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }

@@ -1,4 +1,4 @@
-//! `--from` and `--to`: dates and times, or offsets from the start of the footage.
+//! `--from` and `--to`: dates and times, or offsets from the start of the footage; and offsets as people read them.
 
 use std::str::FromStr;
 
@@ -55,6 +55,17 @@ impl RangeEnd {
     }
 }
 
+/// `m:ss.t`, or `h:mm:ss` from an hour on.
+pub(crate) fn offset(us: i64) -> String {
+    let tenths = us.max(0) / 100_000;
+    let (seconds, minutes, hours) = (tenths / 10 % 60, tenths / 600 % 60, tenths / 36_000);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}.{}", tenths % 10)
+    }
+}
+
 /// The range between two ends over footage that begins at `start`; open where an end is missing.
 pub(crate) fn range(from: Option<RangeEnd>, to: Option<RangeEnd>, start: MediaTime) -> MediaSpan {
     MediaSpan {
@@ -77,6 +88,12 @@ mod tests {
         for bad in ["", "x", "1:2:3:4", "-5", "1:-2", "nan"] {
             assert!(bad.parse::<RangeEnd>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn offsets_are_told_like_clocks() {
+        assert_eq!(offset(59_970_000), "0:59.9");
+        assert_eq!(offset(3_723_000_000), "1:02:03");
     }
 
     #[test]

@@ -162,7 +162,8 @@ CREATE TABLE camera_events (
     kind        TEXT NOT NULL,
     start_us    INTEGER NOT NULL,
     end_us      INTEGER NOT NULL,
+    detector    TEXT NOT NULL REFERENCES detectors (version),
     detail      TEXT NOT NULL,
     recorded_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,  -- wall time
-    PRIMARY KEY (camera, kind, start_us)
+    PRIMARY KEY (camera, start_us, kind, detector)
 ) STRICT, WITHOUT ROWID;

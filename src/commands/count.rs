@@ -1,30 +1,33 @@
 //! `camcount count`: from footage to counts, in one process.
 
 use std::{
+    collections::BTreeSet,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camcount_blob::tables::Origin;
-use camcount_decode::Ffmpeg;
+use camcount_decode::{Ffmpeg, redact};
 use camcount_detect::{Detect, MotionDetector, OnnxDetector, OnnxOptions};
 use camcount_domain::{Detector, DetectorVersion, MediaTime, Pass, PassId, Rate, Ruleset, rules::RulesDraft};
 use camcount_runtime::Detectors;
 use camcount_scheduler::plan_pass;
-use camcount_store::Store;
+use camcount_store::{CameraEvent, Store};
 use clap::Args;
 use futures::TryStreamExt;
 
-use super::{INTERRUPTED, PARTIAL};
+use super::PARTIAL;
 use crate::{
     config::Config,
     embedded::{self, DataDir, Ended},
     export,
     footage::{self, Registered, Registering},
-    media_range::{RangeEnd, range},
+    interrupt::INTERRUPTED,
+    media_range::{RangeEnd, offset, range},
+    outputs,
     pictures::{self, PicturesArgs, Subject},
     progress::FootageBar,
     report::{self, Format, Heading, Json, Report, Segments, Tally},
@@ -81,6 +84,9 @@ pub(crate) struct LookingArgs {
     /// An ONNX model, or motion for the detector without one, which needs a camera that stands still
     #[arg(long, default_value = "motion", env = "CAMCOUNT_MODEL", value_name = "FILE")]
     pub model: PathBuf,
+    /// The layout to take the model for, where another one is recognised; model inspect tells
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layout: Option<String>,
     /// How many frames a second are looked at, at most
     #[arg(long, default_value = "15", value_parser = parse_rate, value_name = "N")]
     pub fps: Rate,
@@ -135,6 +141,21 @@ impl Counted {
         Ok(Tally::of_pass(store, &self.id, self.rules.clone()).await?.report(&self.heading, segments))
     }
 
+    /// Says what was given up.
+    pub(crate) async fn warn(&self, store: &dyn Store, report: &Report) -> Result<()> {
+        if report.segments.quarantined == 0 {
+            return Ok(());
+        }
+        let events = store.camera_events(self.pass.camera).await?;
+        for CameraEvent { span, detail, .. } in
+            events.into_iter().filter(|e| e.detector == self.pass.detector)
+        {
+            let [from, to] = [span.start, span.end].map(|time| offset(time.since_us(self.heading.start)));
+            eprintln!("warning: {}: {from} to {to} was given up: {detail}", report.camera);
+        }
+        Ok(())
+    }
+
     /// What was counted.
     pub(crate) fn pass(&self) -> &Pass {
         &self.pass
@@ -166,6 +187,7 @@ impl Counted {
 
 /// Runs the command.
 pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
+    outputs::check(args.inputs.iter().map(Path::new), args.pictures.files())?;
     let request = Request {
         inputs: &args.inputs,
         rules: args.rules.draft()?,
@@ -198,13 +220,7 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
             }
         }
         out.flush()?;
-        // Events are the camera's; where this pass gave nothing up, they are of another detector.
-        let given_up = report.segments.quarantined > 0;
-        for event in store.camera_events(one.pass.camera).await?.into_iter().filter(|_| given_up) {
-            let from_s = event.span.start.since_us(one.heading.start) / 1_000_000;
-            let to_s = event.span.end.since_us(one.heading.start) / 1_000_000;
-            eprintln!("warning: {}: {from_s} s to {to_s} s were given up: {}", report.camera, event.detail);
-        }
+        one.warn(store, &report).await?;
     }
     if let Some(folder) = &args.out {
         let passes: Vec<_> = counted.iter().map(|one| (one.origin(), one.id.clone())).collect();
@@ -229,7 +245,7 @@ pub(crate) async fn count(
     let ffmpeg = Ffmpeg::new(config.ffmpeg.clone());
     tokio::task::block_in_place(|| ffmpeg.check())?;
     let mut detectors = Detectors::default();
-    let detect = tokio::task::block_in_place(|| open(&request.looking.model, config))?;
+    let detect = tokio::task::block_in_place(|| open(request.looking, config))?;
     let detector = detectors.load(detect, request.looking.fps);
     let version = store.register_detector(&detector).await?;
 
@@ -247,7 +263,7 @@ pub(crate) async fn count(
         let Registered { camera, start, frame_size } = registering
             .register(input)
             .await
-            .with_context(|| format!("{} cannot be counted", shown(input)))?;
+            .with_context(|| format!("{} cannot be counted", redact(input)))?;
         let rules = request.rules.clone().resolve(frame_size)?;
         check_classes(&rules, &detector.classes)?;
         let ruleset = store.register_ruleset(&rules).await?;
@@ -263,41 +279,29 @@ pub(crate) async fn count(
         };
         counted.push(Counted { id, pass, detector: detector.clone(), rules, heading });
     }
+    let mut names = BTreeSet::new();
+    for one in &counted {
+        if !names.insert(&one.heading.camera) {
+            bail!("two cameras are called {:?}; count them apart, with --name", one.heading.camera);
+        }
+    }
     let passes: Vec<_> = counted.iter().map(|one| one.id.clone()).collect();
     let mut bar = FootageBar::new("counting", total_us);
     let ended = embedded::run(data, ffmpeg, detectors, &passes, config, &mut bar).await?;
     Ok((ended, counted))
 }
 
-/// A URL without what may be secret in it.
-fn shown(input: &str) -> &str {
-    match input.split_once("://") {
-        Some((_, rest)) => rest.rsplit('@').next().unwrap_or(rest).split('?').next().unwrap_or(rest),
-        None => input,
-    }
-}
-
-/// Opens the detector that `model` names.
-fn open(model: &Path, config: &Config) -> Result<Arc<dyn Detect>> {
-    if model.as_os_str() == "motion" {
+/// Opens the detector that is to look.
+fn open(looking: &LookingArgs, config: &Config) -> Result<Arc<dyn Detect>> {
+    if looking.model.as_os_str() == "motion" {
         return Ok(Arc::new(MotionDetector::new()));
     }
     let options = OnnxOptions {
         device: config.device,
         library: config.onnxruntime.clone(),
         sessions: Some(config.workers),
-        ..OnnxOptions::new(model)
+        layout: looking.layout.clone(),
+        ..OnnxOptions::new(&looking.model)
     };
     Ok(Arc::new(OnnxDetector::open(&options)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn urls_are_shown_without_secrets() {
-        assert_eq!(shown("http://user:secret@host/a.mp4?token=x"), "host/a.mp4");
-        assert_eq!(shown("a@b.mp4"), "a@b.mp4");
-    }
 }

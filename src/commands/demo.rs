@@ -1,8 +1,8 @@
 //! `camcount demo`: draws a street, counts it like any other footage, and holds the counts against the truth.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camcount_decode::{Ffmpeg, VideoWriter};
 use camcount_domain::Direction;
 use clap::Args;
@@ -36,6 +36,9 @@ pub(crate) struct DemoArgs {
 /// Runs the command.
 pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     let data = DataDir::open(&config.data_dir).await?;
+    if let Some(video) = args.video.as_ref().filter(|video| video.exists()) {
+        bail!("{} is there already; remove it, or choose another --video", video.display());
+    }
     let video = args.video.clone().unwrap_or_else(|| config.data_dir.join("demo.mp4"));
     let input = video.to_str().context("the video's path is not UTF-8")?.to_owned();
     tokio::task::block_in_place(|| draw(&Ffmpeg::new(config.ffmpeg.clone()), &video))?;
@@ -56,13 +59,18 @@ pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     }
     let counted = counted.first().context("nothing was counted")?;
     let report = counted.report(&*data.store).await?;
+    counted.warn(&*data.store, &report).await?;
     let scene = street();
-    let right = compare(&report, &truth(&scene, &rules.resolve(scene.size)?));
+    let truth = truth(&scene, &rules.resolve(scene.size)?);
+    let right = compare(&mut std::io::stdout().lock(), &report, &truth)?;
     if !args.no_pictures {
         let pictures = PicturesArgs::beside(&video);
         counted.draw(&pictures, &data, config).await?;
-        println!();
-        pictures.files().for_each(|file| println!("{}", file.display()));
+        let mut out = std::io::stdout().lock();
+        writeln!(out)?;
+        for file in pictures.files() {
+            writeln!(out, "{}", file.display())?;
+        }
     }
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -84,32 +92,30 @@ fn draw(ffmpeg: &Ffmpeg, video: &std::path::Path) -> Result<()> {
 }
 
 /// Prints counts beside truth; whether they are the same.
-fn compare(report: &Report, truth: &Truth) -> bool {
-    let mut right = true;
-    let mut say = |what: &str, class: &str, way: &str, counted: i64, true_count: usize| {
-        let same = i64::try_from(true_count) == Ok(counted);
-        right &= same;
-        println!(
-            "{what:<8}{class:<8}{way:<9}{counted:>7}{true_count:>7}  {}",
-            if same { "" } else { "<- differs" }
-        );
-    };
-    say_heading();
+fn compare(out: &mut impl Write, report: &Report, truth: &Truth) -> Result<bool> {
+    let mut rows = Vec::new();
     for line in &report.lines {
         for class in ["person", "car"] {
             let counts = line.by_class.get(class).copied().unwrap_or_default();
-            say(&line.name, class, "in", counts.count_in, truth.crossed(&line.name, Direction::In, class));
-            say(&line.name, class, "out", counts.count_out, truth.crossed(&line.name, Direction::Out, class));
+            for (direction, counted) in [(Direction::In, counts.count_in), (Direction::Out, counts.count_out)]
+            {
+                let crossed = truth.crossed(&line.name, direction, class);
+                rows.push((&line.name, class, direction.as_str(), counted, crossed));
+            }
         }
     }
     for zone in &report.zones {
-        say(&zone.name, "all", "entered", zone.entered, truth.entered(&zone.name));
-        say(&zone.name, "all", "left", zone.left, truth.left(&zone.name));
+        rows.push((&zone.name, "all", "entered", zone.entered, truth.entered(&zone.name)));
+        rows.push((&zone.name, "all", "left", zone.left, truth.left(&zone.name)));
     }
-    println!("\n{}", if right { "every count is true" } else { "not every count is true" });
-    right
-}
-
-fn say_heading() {
-    println!("{:<8}{:<8}{:<9}{:>7}{:>7}", "", "class", "", "counted", "truth");
+    let mut right = true;
+    writeln!(out, "{:<8}{:<8}{:<9}{:>7}{:>7}", "", "class", "", "counted", "truth")?;
+    for (name, class, way, counted, crossed) in rows {
+        let same = i64::try_from(crossed) == Ok(counted);
+        right &= same;
+        let remark = if same { "" } else { "  <- differs" };
+        writeln!(out, "{name:<8}{class:<8}{way:<9}{counted:>7}{crossed:>7}{remark}")?;
+    }
+    writeln!(out, "\n{}", if right { "every count is true" } else { "not every count is true" })?;
+    Ok(right)
 }

@@ -1,6 +1,6 @@
 //! `camcount doctor`: whether everything is there, and how to mend what is not.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::{Error, Result};
 use camcount_decode::Ffmpeg;
@@ -12,35 +12,29 @@ use crate::config::Config;
 pub(crate) fn run(config: &Config) -> Result<ExitCode> {
     let mut sound = true;
     let ffmpeg = Ffmpeg::new(config.ffmpeg.clone()).check().map_err(Error::from);
-    sound &= say("FFmpeg", ffmpeg);
+    sound &= say("FFmpeg", ffmpeg)?;
     // Counting by motion works without it, but nobody asks a doctor to overlook it.
     let onnxruntime = installation(config.onnxruntime.as_deref()).map_err(Error::from);
     let devices = onnxruntime.as_ref().ok().map(|found| {
         let devices: Vec<_> = found.devices.iter().map(|kind| kind.as_str()).collect();
         devices.join(", ")
     });
-    sound &= say(
-        "ONNX Runtime",
-        onnxruntime.map(|found| format!("{} at {}", found.version, found.path.display())),
-    );
+    let found = onnxruntime.map(|found| format!("{} at {}", found.version, found.path.display()));
+    sound &= say("ONNX Runtime", found)?;
     if let Some(devices) = devices {
-        say("devices it is built for", Ok(devices));
+        say("devices it is built for", Ok(devices))?;
     }
-    sound &= say("data folder", writable(config));
+    sound &= say("data folder", writable(config))?;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say(what: &str, found: Result<String>) -> bool {
-    match found {
-        Ok(found) => {
-            println!("ok       {what}: {found}");
-            true
-        }
-        Err(error) => {
-            println!("missing  {what}: {error:#}");
-            false
-        }
+fn say(what: &str, found: Result<String>) -> Result<bool> {
+    let mut out = std::io::stdout();
+    match &found {
+        Ok(found) => writeln!(out, "ok       {what}: {found}")?,
+        Err(error) => writeln!(out, "missing  {what}: {error:#}")?,
     }
+    Ok(found.is_ok())
 }
 
 /// Whether the data folder can be written; leaves nothing behind that was not there.

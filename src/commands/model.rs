@@ -1,6 +1,6 @@
 //! `camcount model inspect`: what is recognised in a model and why, and what it sees in a picture.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use camcount_decode::Ffmpeg;
@@ -64,13 +64,14 @@ pub(crate) fn run(command: &ModelCommand, config: &Config) -> Result<ExitCode> {
         None => None,
     };
     let explanation = detector.explain();
+    let mut out = std::io::stdout().lock();
     if args.json {
         let sha256 = detector.describe(Rate::DEFAULT).sha256;
-        println!("{:#}", document(explanation, &sha256, seen.as_ref()));
+        writeln!(out, "{:#}", document(explanation, &sha256, seen.as_ref()))?;
     } else {
-        print(explanation);
+        print(&mut out, explanation)?;
         if let Some(seen) = &seen {
-            print_seen(explanation, seen);
+            print_seen(&mut out, explanation, seen)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -95,34 +96,37 @@ fn look(detector: &OnnxDetector, source: &str, config: &Config) -> Result<Seen> 
     Ok(Seen { size, detections })
 }
 
-fn print(explanation: &Explanation) {
+fn print(out: &mut impl Write, explanation: &Explanation) -> Result<()> {
     let Explanation { layout, reasons, inputs, outputs, picture, order, batch, classes, .. } = explanation;
-    println!("layout   {layout}");
+    writeln!(out, "layout   {layout}")?;
     for reason in reasons {
-        println!("         - {reason}");
+        writeln!(out, "         - {reason}")?;
     }
-    println!("inputs   {}", inputs.join("\n         "));
-    println!("outputs  {}", outputs.join("\n         "));
+    writeln!(out, "inputs   {}", inputs.join("\n         "))?;
+    writeln!(out, "outputs  {}", outputs.join("\n         "))?;
     let FrameSize { width, height } = picture.size;
-    println!(
+    writeln!(
+        out,
         "picture  {width}x{height} {}, {}, {order}, {batch} at a time",
         channels(picture.pixels),
         fit(picture.fit)
-    );
-    println!("values   {}", values(explanation));
-    println!("classes  {}, from {}: {}", classes.len(), explanation.classes_from, classes.join(", "));
+    )?;
+    writeln!(out, "values   {}", values(explanation))?;
+    writeln!(out, "classes  {}, from {}: {}", classes.len(), explanation.classes_from, classes.join(", "))?;
+    Ok(())
 }
 
-fn print_seen(explanation: &Explanation, seen: &Seen) {
+fn print_seen(out: &mut impl Write, explanation: &Explanation, seen: &Seen) -> Result<()> {
     let FrameSize { width, height } = seen.size;
-    println!("\n{} in the picture of {width}x{height}", seen.detections.len());
-    println!("{:>10}  {:16} left top width height (pixels)", "confidence", "class");
+    writeln!(out, "\n{} in the picture of {width}x{height}", seen.detections.len())?;
+    writeln!(out, "{:>10}  {:16} left top width height (pixels)", "confidence", "class")?;
     for detection in &seen.detections {
         let [left, top, width, height] = pixels(detection, seen.size);
         let class = name(explanation, detection);
         let confidence = detection.confidence.as_unit();
-        println!("{confidence:>10.2}  {class:16} {left:.0} {top:.0} {width:.0} {height:.0}");
+        writeln!(out, "{confidence:>10.2}  {class:16} {left:.0} {top:.0} {width:.0} {height:.0}")?;
     }
+    Ok(())
 }
 
 fn channels(pixels: PixelFormat) -> &'static str {

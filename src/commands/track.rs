@@ -11,7 +11,7 @@ use camcount_track::Tracker;
 use clap::Args;
 
 use super::replay::DetectionsArgs;
-use crate::mot::write_tracks;
+use crate::{mot::write_tracks, outputs};
 
 /// Arguments of `track`.
 #[derive(Args, Clone, Debug)]
@@ -26,6 +26,7 @@ pub(crate) struct TrackArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &TrackArgs) -> Result<ExitCode> {
+    outputs::check([args.input.file.as_path()], args.out.as_deref())?;
     let detections = args.input.read()?;
     let Some(sequence) = detections.sequence else {
         bail!("{} is no MOTChallenge text, so its frames have no numbers", args.input.file.display());

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{Read, Seek, SeekFrom},
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ use camcount_decode::{Ffmpeg, Probe};
 use camcount_domain::{Camera, CameraId, FrameSize, MediaSpan, MediaTime, Recording, content_hash};
 use camcount_store::Store;
 
-use crate::progress::FootageBar;
+use crate::{interrupt, progress::FootageBar};
 
 /// What a folder is searched for.
 const ENDINGS: [&str; 17] = [
@@ -173,7 +174,12 @@ impl Registering<'_> {
                 .with_context(|| format!("{} cannot be made", self.copies.display()))?;
             let total_us = self.ffmpeg.probe(source)?.duration_us.unwrap_or_default();
             let mut bar = FootageBar::new(&format!("copying {name}"), total_us);
-            self.ffmpeg.copy(source, &copy, |copied| bar.show(copied.media_us, 0))?;
+            // An interrupt ends the copying, and FFmpeg with it, and leaves nothing half-copied.
+            let _heeding = interrupt::heed();
+            self.ffmpeg.copy(source, &copy, |copied| {
+                bar.show(copied.media_us, 0);
+                if interrupt::is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
         }
         let copy = copy.to_str().context("the data folder's path is not UTF-8")?.to_owned();
         let probe = self.ffmpeg.probe(&copy)?;

@@ -23,7 +23,7 @@ use camcount_decode::Ffmpeg;
 use camcount_domain::{Detector, MediaTime, Pass, Ruleset};
 use clap::Args;
 
-use crate::embedded::DataDir;
+use crate::{embedded::DataDir, media_range};
 
 /// Pictures that are asked for.
 #[derive(Args, Clone, Debug, Default)]
@@ -116,18 +116,7 @@ fn clock(time: MediaTime, start: MediaTime, start_known: bool) -> String {
     let text = time.to_string();
     match text.split_once(['T', '.']) {
         Some((date, rest)) if start_known => format!("{date} {} UTC", rest.get(..8).unwrap_or(rest)),
-        _ => offset(time.since_us(start)),
-    }
-}
-
-/// `m:ss.t`, or `h:mm:ss` from an hour on.
-fn offset(us: i64) -> String {
-    let tenths = us.max(0) / 100_000;
-    let (seconds, minutes, hours) = (tenths / 10 % 60, tenths / 600 % 60, tenths / 36_000);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}.{}", tenths % 10)
+        _ => media_range::offset(time.since_us(start)),
     }
 }
 
@@ -152,6 +141,6 @@ mod tests {
         let at = "2026-05-01T08:00:05.25Z".parse().unwrap();
         assert_eq!(clock(at, at, true), "2026-05-01 08:00:05 UTC");
         assert_eq!(clock(MediaTime(62_340_000), MediaTime(0), false), "1:02.3");
-        assert_eq!(offset(3_723_000_000), "1:02:03");
+        assert_eq!(media_range::offset(3_723_000_000), "1:02:03");
     }
 }

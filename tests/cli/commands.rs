@@ -82,6 +82,42 @@ fn what_is_wrong_is_named_with_its_remedy() {
 }
 
 #[test]
+fn what_is_read_is_never_written_over() {
+    let camcount = Camcount::new();
+    let video = camcount.path("a.mp4");
+    fs::copy(street(), &video).unwrap();
+    let video = video.to_str().unwrap();
+    let error = camcount.fails(1, [&["count", video, "--annotate", video], &STREET[..]].concat());
+    assert!(error.contains("among the inputs"), "{error}");
+    let error = camcount.fails(1, ["demo", "--video", video]);
+    assert!(error.contains("is there already"), "{error}");
+    assert_eq!(fs::read(video).unwrap(), fs::read(street()).unwrap());
+}
+
+#[test]
+fn cameras_of_one_name_are_not_mixed() {
+    let camcount = Camcount::new();
+    let other = camcount.path("other");
+    fs::create_dir(&other).unwrap();
+    let other = other.join("street.mp4");
+    fs::copy(street(), &other).unwrap();
+    let error = camcount.fails(1, [&["count", street(), other.to_str().unwrap()], &STREET[..]].concat());
+    assert!(error.contains("street") && error.contains("--name"), "{error}");
+}
+
+/// Like `camcount completions bash | head -0`.
+#[test]
+fn a_reader_who_leaves_is_no_failure() {
+    for args in [&["completions", "bash"][..], &["config", "show"], &["doctor"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Camcount::new().command(args).stdout(writer).output().unwrap();
+        let error = stderr(&output);
+        assert!(output.status.success() && error.is_empty(), "{args:?}: {error}");
+    }
+}
+
+#[test]
 fn one_data_folder_has_one_owner() {
     let camcount = Camcount::new();
     let data = camcount.path("data");
@@ -95,9 +131,11 @@ fn one_data_folder_has_one_owner() {
 #[test]
 fn missing_programs_are_explained_and_lose_nothing() {
     let camcount = Camcount::new();
+    camcount.count([&[street()], &STREET[..]].concat());
     let args = [&["count", street(), "--ffmpeg", "/nowhere/ffmpeg"], &STREET[..]].concat();
     let error = camcount.fails(1, args);
     assert!(error.contains("/nowhere/ffmpeg") && error.contains("install"), "{error}");
-    let output = camcount.run([&["count", street()], &STREET[..]].concat());
+    let output = camcount.run([&["count", street(), "--log", "camcount=debug"], &STREET[..]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("segment detected"), "it looked again: {}", stderr(&output));
 }

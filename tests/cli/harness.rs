@@ -105,7 +105,11 @@ pub(crate) fn in_out(document: &Value, name: &str) -> (i64, i64) {
 pub(crate) fn demo() -> &'static (PathBuf, String) {
     static DEMO: OnceLock<(PathBuf, String)> = OnceLock::new();
     DEMO.get_or_init(|| {
-        let video = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("street-{}.mp4", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("street");
+        // What an earlier run has left.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let video = folder.join("street.mp4");
         let said = Camcount::new().ok(["demo", "--video", video.to_str().unwrap()]);
         (video, said)
     })

@@ -85,7 +85,7 @@ impl JobArgs for DetectSegment {
     }
 }
 
-/// Fold every next detected segment of one pass, in order, for as long as there is one.
+/// Fold the next detected segments of one pass, in order, for as long as there are some and they are not too many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountPass {
     /// Which pass.

@@ -72,6 +72,18 @@ impl StoreError {
     /// was asked.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Database { .. })
+        /// SQLite's primary codes for busy, locked, read-only, I/O error, full and cannot open
+        /// (<https://sqlite.org/rescode.html>).
+        const AWAY: [u32; 6] = [5, 6, 8, 10, 13, 14];
+        let Self::Database { source, .. } = self else { return false };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            sqlx::Error::Database(error) => {
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                // The low byte is the primary code; the rest tells its kinds apart.
+                code.is_some_and(|code| AWAY.contains(&(code & 0xff)))
+            }
+            _ => false,
+        }
     }
 }

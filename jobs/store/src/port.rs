@@ -148,6 +148,8 @@ pub struct CameraEvent {
     pub kind: String,
     /// The footage concerned.
     pub span: MediaSpan,
+    /// The detector that was looking.
+    pub detector: DetectorVersion,
     /// What happened.
     pub detail: String,
 }

@@ -24,10 +24,10 @@ use super::{
 use crate::{
     config::Config,
     embedded::{DataDir, Ended},
-    media_range::{RangeEnd, range},
+    media_range::{RangeEnd, offset, range},
     mot::FrameRate,
     report::columns,
-    rules_input::RulesArgs,
+    rules_input::{RulesArgs, check_classes},
 };
 use verdict::{Event, LineVerdict, Moment, Share, What, judge};
 
@@ -170,6 +170,7 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
         return Ok(None);
     }
     let counted = counted.first().context("nothing was counted")?;
+    counted.warn(&*data.store, &counted.report(&*data.store).await?).await?;
     let (pass, start) = (counted.pass(), counted.start());
     let id = pass.id();
     let crossings: Vec<Crossing> = data.store.crossings(&id).try_collect().await?;
@@ -192,6 +193,7 @@ fn of_detections(args: &AuditArgs) -> Result<Counted> {
     let detections = input.read()?;
     let (size, start) = (detections.found.frame_size, detections.start());
     let rules = args.rules.draft()?.resolve(size)?;
+    check_classes(&rules, &detections.found.classes)?;
     let span = range(args.from, args.to, start);
     let crossings = detections.count(rules.clone(), false)?.crossings;
     let crossings = crossings.into_iter().filter(|crossing| span.contains(crossing.time));
@@ -253,9 +255,8 @@ fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
                 What::False => "false",
                 What::Confused => "confused: truly",
             };
-            let (minutes, seconds) = ((moment.time_s / 60.0).floor(), moment.time_s.rem_euclid(60.0));
             [
-                format!("{minutes}:{seconds:04.1}"),
+                offset((moment.time_s * 1e6).round() as i64),
                 moment.line.clone(),
                 format!("{what} {}", moment.direction),
                 moment.class.clone().unwrap_or_default(),

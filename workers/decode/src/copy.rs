@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    ops::ControlFlow,
     path::Path,
     process::Stdio,
     sync::Arc,
@@ -30,7 +31,7 @@ const JUMP_S: &str = "3600";
 
 impl Ffmpeg {
     /// Copies the video of `source` to the local file `into`, without encoding it anew; the copy seeks exactly.
-    /// The file appears when it is whole. `progress` is called about twice a second.
+    /// The file appears when it is whole. `progress` is called about twice a second; when it breaks, so does the copying.
     ///
     /// The copy is Matroska, with times rounded to milliseconds, or AVI where the source has no times. Its clock
     /// starts at or near zero; gaps in the source's clock stay, jumps are closed.
@@ -41,7 +42,7 @@ impl Ffmpeg {
         &self,
         source: &str,
         into: &Path,
-        mut progress: impl FnMut(Copied),
+        mut progress: impl FnMut(Copied) -> ControlFlow<()>,
     ) -> Result<Copied, DecodeError> {
         let answer = self.ask(source)?;
         answer.video_or_error(source)?;
@@ -74,7 +75,9 @@ impl Ffmpeg {
         let mut copied = Copied::default();
         while let Some(now) = process.next(&receive, self.options.stall)? {
             copied = now;
-            progress(copied);
+            if progress(copied).is_break() {
+                return Err(DecodeError::Stopped { source_name: source::redact(source) });
+            }
         }
         process.finish().map_err(|error| file.blame_disk(error))?;
         if copied.bytes == 0 {

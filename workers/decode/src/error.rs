@@ -112,6 +112,12 @@ pub enum DecodeError {
         /// The patience that it had.
         stall: Duration,
     },
+    /// The caller had enough.
+    #[error("reading {source_name} was stopped")]
+    Stopped {
+        /// The footage.
+        source_name: String,
+    },
     /// A picture was handed over whose bytes do not fit its size.
     #[error("a frame of {got} bytes was given for {}, which takes {wanted}", path.display())]
     FrameSize {
@@ -137,6 +143,7 @@ impl DecodeError {
                 | Self::HwAccelMissing { .. }
                 | Self::NoSpace { .. }
                 | Self::Write { .. }
+                | Self::Stopped { .. }
         )
     }
 

@@ -23,3 +23,4 @@ pub use frames::Frames;
 pub use options::{Ffmpeg, HwAccel, Options, UnknownHwAccel};
 pub use probe::Probe;
 pub use slots::Slots;
+pub use source::redact;

@@ -93,6 +93,11 @@ impl Log {
         if words.is_empty() { "it said nothing".to_owned() } else { words.join("; ") }
     }
 
+    /// Whether FFmpeg complained of anything.
+    pub(crate) fn has_words(&self) -> bool {
+        !self.lock().last.is_empty()
+    }
+
     /// The complaint that reading the source failed half way. FFmpeg takes this for the end of the footage.
     pub(crate) fn broke_off(&self) -> Option<String> {
         self.lock().broke_off.clone()

@@ -112,6 +112,9 @@ impl Process {
         if status.success() {
             return Ok(());
         }
+        if was_told_to_end(status) && !self.log.has_words() {
+            return Err(DecodeError::Stopped { source_name });
+        }
         Err(DecodeError::Broken { source_name, status: ending(status), detail: self.log.last_words() })
     }
 }
@@ -122,6 +125,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a child ended by a polite signal, like a service manager sends to all processes of a service. FFmpeg then
+/// exits with 255.
+fn was_told_to_end(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        /// SIGHUP, SIGINT and SIGTERM, the same numbers on every Unix.
+        const POLITE: [i32; 3] = [1, 2, 15];
+        return POLITE.contains(&signal);
+    }
+    status.code() == Some(255)
 }
 
 /// How a child ended, in words.

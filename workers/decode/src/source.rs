@@ -74,7 +74,8 @@ pub(crate) fn input(command: &mut FfmpegCommand, source: &str, stall: Duration) 
 }
 
 /// `text` with the user, password and query of every URL in it left out.
-pub(crate) fn redact(text: &str) -> String {
+#[must_use]
+pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

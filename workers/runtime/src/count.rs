@@ -8,7 +8,11 @@ use camcount_blob::detections;
 use camcount_domain::{Continuity, CountPass, Failure, SegmentCounts, SegmentDetections};
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
-use crate::{Fold, FoldRules, Handler, Ports, Run, handler::Stopped, trouble};
+use crate::{BadFold, Fold, FoldRules, Handler, Ports, Run, handler::Stopped, trouble};
+
+/// Segments that one job folds at most. What is then due is a job of its own, so that nobody recounting a year holds
+/// a slot for hours.
+const SEGMENTS: u32 = 256;
 
 /// Folds and commits.
 pub struct CountHandler {
@@ -46,33 +50,44 @@ impl CountHandler {
 
     /// Folds one segment: its counts and the state after it.
     async fn fold(&self, next: NextFold) -> Result<(SegmentCounts, Vec<u8>), Failure> {
-        let NextFold { pass, ruleset, detector, segment, recording, outcome, state } = next;
-        let rules = FoldRules::new(
-            ruleset,
-            &detector.classes,
-            recording.frame_size,
-            Continuity::of(recording.frame_interval_us, detector.rate.interval_us()),
-            pass.range,
-        );
-        let mut fold = match state {
-            Some(state) => Fold::from_bytes(&state).map_err(Failure::discard)?,
-            None => Fold::new(segment.span.start.max(pass.range.start)),
+        let found = match &next.outcome {
+            Outcome::Detected(artifact) => Some(self.detections(artifact).await?),
+            Outcome::Quarantined(_) => None,
         };
-        let mut counts = SegmentCounts::default();
-        match &outcome {
-            Outcome::Detected(artifact) => {
-                for frame in &self.detections(artifact).await?.frames {
-                    fold.frame(&rules, frame, &mut counts);
-                }
-            }
-            Outcome::Quarantined(_) => fold.lose(),
-        }
-        if pass.last == Some(segment.seq) {
-            fold.finish(&rules, segment.span.end, &mut counts);
-        }
-        let state = fold.to_bytes().map_err(Failure::discard)?;
-        Ok((counts, state))
+        // Long segments take a while, and leases are extended meanwhile.
+        let folded = tokio::task::spawn_blocking(move || fold(next, found)).await;
+        folded.map_err(Failure::retry)?.map_err(Failure::discard)
     }
+}
+
+/// Folds what was found in a segment; `None` when it was given up.
+fn fold(next: NextFold, found: Option<SegmentDetections>) -> Result<(SegmentCounts, Vec<u8>), BadFold> {
+    let NextFold { pass, ruleset, detector, segment, recording, state, .. } = next;
+    let rules = FoldRules::new(
+        ruleset,
+        &detector.classes,
+        recording.frame_size,
+        Continuity::of(recording.frame_interval_us, detector.rate.interval_us()),
+        pass.range,
+    );
+    let mut fold = match state {
+        Some(state) => Fold::from_bytes(&state)?,
+        None => Fold::new(segment.span.start.max(pass.range.start)),
+    };
+    let mut counts = SegmentCounts::default();
+    match found {
+        Some(found) => {
+            for frame in &found.frames {
+                fold.frame(&rules, frame, &mut counts);
+            }
+        }
+        None => fold.lose(),
+    }
+    if pass.last == Some(segment.seq) {
+        fold.finish(&rules, segment.span.end, &mut counts);
+    }
+    let state = fold.to_bytes()?;
+    Ok((counts, state))
 }
 
 #[async_trait]
@@ -81,7 +96,8 @@ impl Handler for CountHandler {
 
     async fn run(&self, args: CountPass, run: Run) -> Result<(), Failure> {
         let store = &self.ports.store;
-        while let Some(next) = store.next_fold(&args.pass).await.map_err(trouble::of_store)? {
+        for _ in 0..SEGMENTS {
+            let Some(next) = store.next_fold(&args.pass).await.map_err(trouble::of_store)? else { break };
             if run.cancel.is_cancelled() {
                 return Err(Failure::defer(Duration::ZERO, Stopped));
             }

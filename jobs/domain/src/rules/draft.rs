@@ -129,6 +129,7 @@ impl LineDraft {
             return Err(BadRules::new(subject, "starts where it ends; give it two different ends"));
         }
         check_band(&subject, self.dead_band)?;
+        check_time(&subject, "confirm_ms", self.confirm_ms, 60_000)?;
         if !(0.0..=100.0).contains(&self.min_travel) {
             return Err(BadRules::new(subject, "min_travel must lie in 0..100 box heights"));
         }
@@ -202,6 +203,8 @@ impl ZoneDraft {
             return Err(BadRules::new(subject, "has no area; its corners lie on one line"));
         }
         check_band(&subject, self.dead_band)?;
+        check_time(&subject, "confirm_ms", self.confirm_ms, 60_000)?;
+        check_time(&subject, "grace_ms", self.grace_ms, 3_600_000)?;
         Ok(Zone {
             name: self.name,
             polygon,
@@ -219,6 +222,15 @@ fn check_band(subject: &str, dead_band: f64) -> Result<(), BadRules> {
         Ok(())
     } else {
         Err(BadRules::new(subject, "dead_band must lie in 0..2 box heights"))
+    }
+}
+
+/// Who is waited for must be kept in mind meanwhile, so there is a limit.
+fn check_time(subject: &str, field: &str, ms: u32, most_ms: u32) -> Result<(), BadRules> {
+    if ms <= most_ms {
+        Ok(())
+    } else {
+        Err(BadRules::new(subject, format!("{field} must be at most {most_ms} milliseconds")))
     }
 }
 
@@ -333,6 +345,9 @@ mod tests {
         let rules = RulesDraft::from_toml(text).unwrap().resolve(SIZE).unwrap();
         assert_eq!(rules.lines[0].policy, Policy::CooldownMs(3000));
         assert_eq!(rules.zones[0].polygon.0.len(), 3);
+        let long = "[[zone]]\nname = 'x'\npoints = ['0,0', '1,0', '1,1']\ngrace_ms = 4000000000";
+        let error = RulesDraft::from_toml(long).unwrap().resolve(SIZE).unwrap_err().to_string();
+        assert!(error.contains("zone x") && error.contains("grace_ms"), "{error}");
         let error = RulesDraft::from_toml("[[line]]\nname = 'x'\ncolour = 'red'").unwrap_err().to_string();
         assert!(error.contains("colour") && error.contains("line 3"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! What detection made of segments: attempts, artifacts, quarantine.
 
-use camcount_domain::{CameraId, DetectSegment, MediaSpan, MediaTime};
+use camcount_domain::{CameraId, DetectSegment, DetectorVersion, MediaSpan, MediaTime};
 use sqlx::Row;
 
 use super::Sqlite;
@@ -93,12 +93,13 @@ impl Sqlite {
         .map_err(&failed)?;
         if given_up.rows_affected() > 0 {
             sqlx::query(
-                "INSERT INTO camera_events (camera, kind, start_us, end_us, detail)
-                 VALUES (?, 'quarantined', ?, ?, ?) ON CONFLICT DO UPDATE SET detail = excluded.detail",
+                "INSERT INTO camera_events (camera, kind, start_us, end_us, detector, detail)
+                 VALUES (?, 'quarantined', ?, ?, ?, ?) ON CONFLICT DO UPDATE SET detail = excluded.detail",
             )
             .bind(job.camera.to_string())
             .bind(segment.span.start.0)
             .bind(segment.span.end.0)
+            .bind(&job.detector.0)
             .bind(reason)
             .execute(&mut *tx)
             .await
@@ -109,7 +110,8 @@ impl Sqlite {
 
     pub(super) async fn events_of(&self, camera: CameraId) -> Result<Vec<CameraEvent>, StoreError> {
         let rows = sqlx::query(
-            "SELECT kind, start_us, end_us, detail FROM camera_events WHERE camera = ? ORDER BY start_us, kind",
+            "SELECT kind, start_us, end_us, detector, detail FROM camera_events WHERE camera = ?
+             ORDER BY start_us, kind, detector",
         )
         .bind(camera.to_string())
         .fetch_all(&self.reader)
@@ -118,6 +120,7 @@ impl Sqlite {
         let event = |row: &sqlx::sqlite::SqliteRow| CameraEvent {
             kind: row.get("kind"),
             span: MediaSpan { start: MediaTime(row.get("start_us")), end: MediaTime(row.get("end_us")) },
+            detector: DetectorVersion(row.get("detector")),
             detail: row.get("detail"),
         };
         Ok(rows.iter().map(event).collect())

@@ -43,6 +43,7 @@ impl Sqlite {
                             AND (p.last_seq IS NULL OR s.seq <= p.last_seq)
              LEFT JOIN detections d ON d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
              WHERE coalesce(d.state, 'failing') = 'failing'
+               AND (p.last_seq IS NULL OR p.next_seq <= p.last_seq)
                AND (?2 IS NULL OR p.id IN (SELECT value FROM json_each(?2)))
              ORDER BY ahead, s.camera, p.detector",
         )

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     net::{TcpListener, TcpStream},
+    ops::ControlFlow,
     path::PathBuf,
     time::Duration,
 };
@@ -72,7 +73,12 @@ fn copied(studio: &Studio, source: &str, frames: usize) {
     assert!(!ffmpeg.probe(source).unwrap().seeks_exactly, "{source}");
     let copy = studio.path("copy.video");
     let mut reports = 0;
-    let done = ffmpeg.copy(source, &copy, |_| reports += 1).unwrap();
+    let done = ffmpeg
+        .copy(source, &copy, |_| {
+            reports += 1;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(done.bytes, fs::metadata(&copy).unwrap().len());
     assert!(reports > 0 && done.media_us > 0, "{done:?}");
     let copy = copy.display().to_string();
@@ -150,7 +156,7 @@ fn clocks_that_jump_and_clocks_that_pause() {
         let parts: Vec<u8> = list.split('|').flat_map(|name| fs::read(studio.path(name)).unwrap()).collect();
         fs::write(&both, parts).unwrap();
         let copy = studio.path("copy.mkv");
-        Ffmpeg::default().copy(&both, &copy, |_| ()).unwrap();
+        Ffmpeg::default().copy(&both, &copy, |_| ControlFlow::Continue(())).unwrap();
         let looks = assert_cuts_change_nothing(&copy.display().to_string(), &[1_433_211]);
         (looks.len(), looks.last().unwrap().0 / 1_000_000)
     };
@@ -170,7 +176,7 @@ fn dead_servers_end_in_errors_that_keep_secrets() {
     let copy = studio.path("copy.mkv");
     for manner in [Manner::HangsUp, Manner::Silent] {
         let source = format!("http://user:secret@{}/a.ts?token=hidden", serve(studio.path(""), manner));
-        let error = ffmpeg.copy(&source, &copy, |_| ()).unwrap_err();
+        let error = ffmpeg.copy(&source, &copy, |_| ControlFlow::Continue(())).unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(!text.contains("secret") && !text.contains("hidden") && text.contains("/a.ts"), "{text}");
         assert!(!error.is_environment(), "{text}");
@@ -179,6 +185,6 @@ fn dead_servers_end_in_errors_that_keep_secrets() {
     let nobody = ffmpeg.probe("http://user:secret@127.0.0.1:9/a.mp4").unwrap_err();
     assert!(!format!("{nobody} {nobody:?}").contains("secret"));
     let missing = format!("http://{}/b.ts", serve(studio.path(""), Manner::Honest));
-    let error = ffmpeg.copy(&missing, &copy, |_| ()).unwrap_err();
+    let error = ffmpeg.copy(&missing, &copy, |_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(&error, DecodeError::Unreadable { detail, .. } if detail.contains("404")), "{error}");
 }
