@@ -21,7 +21,7 @@ mod rules_input;
 use std::process::ExitCode;
 
 /// Decoding starts and ends threads all the time, and glibc's allocator keeps memory for each of them: with it a
-/// long run takes two to three times as much as a short one.
+/// long run took twice as much as a short one. `just bench-memory` shows what it takes.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

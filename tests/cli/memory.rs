@@ -22,22 +22,38 @@ fn ffmpegs(pid: u32) -> Vec<u32> {
     children.filter(is_ffmpeg).filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Peaks of the program and of its largest child, in MiB, sampled until it ends.
-fn peaks(mut child: Child) -> (f64, f64) {
-    let (mut own_kib, mut ffmpeg_kib) = (0, 0);
-    while child.try_wait().unwrap().is_none() {
-        // The kernel keeps the peak, so only the very last moments can be missed.
-        own_kib = own_kib.max(status_kib(child.id(), "VmHWM:").unwrap_or_default());
-        for ffmpeg in ffmpegs(child.id()) {
-            ffmpeg_kib = ffmpeg_kib.max(status_kib(ffmpeg, "VmHWM:").unwrap_or_default());
-        }
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-    (own_kib as f64 / 1024.0, ffmpeg_kib as f64 / 1024.0)
+/// Memory of one run, in MiB.
+struct Memory {
+    /// Of the program: the median of the second half of the run, when its caches are full.
+    usual: f64,
+    /// Of the program: the most at any moment.
+    peak: f64,
+    /// Of the largest FFmpeg: the most at any moment.
+    ffmpeg: f64,
 }
 
-/// Stated limits: an hour takes at most a tenth more than ten minutes, and at most half as much again as a minute,
-/// which is over before the caches are full.
+impl Memory {
+    /// Samples a process until it ends.
+    fn of(mut child: Child) -> Self {
+        let (mut samples, mut peak_kib, mut ffmpeg_kib) = (Vec::new(), 0, 0);
+        while child.try_wait().unwrap().is_none() {
+            samples.extend(status_kib(child.id(), "VmRSS:"));
+            // The kernel keeps the peak, so only the very last moments can be missed.
+            peak_kib = peak_kib.max(status_kib(child.id(), "VmHWM:").unwrap_or_default());
+            for ffmpeg in ffmpegs(child.id()) {
+                ffmpeg_kib = ffmpeg_kib.max(status_kib(ffmpeg, "VmHWM:").unwrap_or_default());
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let mut late = samples.split_off(samples.len() / 2);
+        late.sort_unstable();
+        let mib = |kib: u64| kib as f64 / 1024.0;
+        Self { usual: mib(late[late.len() / 2]), peak: mib(peak_kib), ffmpeg: mib(ffmpeg_kib) }
+    }
+}
+
+/// Stated limits: an hour usually takes at most a tenth more than ten minutes do, and at no moment more than a quarter
+/// more. The peak of a run is the largest of many fluctuations, so it rises a little with their number.
 #[test]
 #[ignore = "takes minutes; just bench-memory runs it"]
 fn an_hour_takes_no_more_memory_than_ten_minutes() {
@@ -45,20 +61,19 @@ fn an_hour_takes_no_more_memory_than_ten_minutes() {
     let minute = camcount.path("minute.mp4");
     let minute = minute.to_str().unwrap();
     ffmpeg(["-i", street(), "-vf", "scale=480:-2", "-c:v", "libx264", "-g", "25", minute]);
-    println!("{:>8}  {:>12}  {:>19}", "minutes", "camcount MiB", "largest FFmpeg MiB");
-    let [(short, _), (middle, middle_ffmpeg), (long, long_ffmpeg)] = [1, 10, 60].map(|minutes| {
+    println!("{:>8}{:>12}{:>12}{:>19}", "minutes", "usual MiB", "peak MiB", "largest FFmpeg MiB");
+    let [_, middle, long] = [1, 10, 60].map(|minutes| {
         let video = camcount.path(&format!("{minutes}.mp4"));
         let video = video.to_str().unwrap();
         ffmpeg(["-stream_loop", &(minutes - 1).to_string(), "-i", minute, "-c", "copy", video]);
-        let peaks = peaks(Camcount::new().start([&["count", video], &STREET[..]].concat()));
-        println!("{minutes:>8}  {:>12.1}  {:>19.1}", peaks.0, peaks.1);
-        peaks
+        let memory = Memory::of(Camcount::new().start([&["count", video], &STREET[..]].concat()));
+        println!("{minutes:>8}{:>12.1}{:>12.1}{:>19.1}", memory.usual, memory.peak, memory.ffmpeg);
+        memory
     });
+    let [usual, peak, ffmpeg] =
+        [long.usual / middle.usual, long.peak / middle.peak, long.ffmpeg / middle.ffmpeg];
     println!(
-        "an hour to ten minutes: {:.2} and {:.2} (limit 1.10)",
-        long / middle,
-        long_ffmpeg / middle_ffmpeg
+        "an hour to ten minutes: usual {usual:.2} (limit 1.10), peak {peak:.2} (limit 1.25), FFmpeg {ffmpeg:.2} (limit 1.10)"
     );
-    println!("an hour to a minute: {:.2} (limit 1.50)", long / short);
-    assert!(long <= 1.1 * middle && long_ffmpeg <= 1.1 * middle_ffmpeg && long <= 1.5 * short);
+    assert!(usual <= 1.1 && peak <= 1.25 && ffmpeg <= 1.1);
 }
