@@ -14,8 +14,7 @@ use runs::{Crossing, replay, test_data};
 
 /// What the models of the table are called; the first one has to meet [`MOST_WRONG`], the others inform.
 const MODELS: [&str; 4] = ["yolox_nano_416", "yolov8n_640_int8", "yolov8n_640_fp32_dequant", "motion"];
-/// Crossings that may be wrong over all clips together, of 112. `LineZone` of supervision 0.27 over its ByteTrack has
-/// 16 wrong on the same detections.
+/// How far counts may be off over all lines together, of 112 crossings, in and out taken apart.
 const MOST_WRONG: u64 = 8;
 /// A counted crossing is that of the truth when no more time lies between them.
 const SAME_S: f64 = 1.5;
