@@ -11,12 +11,14 @@ mod footage;
 mod interrupt;
 mod log;
 mod media_range;
+mod models;
 mod mot;
 mod outputs;
 mod pictures;
 mod progress;
 mod report;
 mod rules_input;
+mod wall_clock;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ DROP TABLE passes;
 DROP TABLE detections;
 DROP TABLE rulesets;
 DROP TABLE detectors;
+DROP TABLE models;
 DROP TABLE segments;
 DROP TABLE recordings;
 DROP TABLE cameras;

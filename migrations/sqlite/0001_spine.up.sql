@@ -33,6 +33,20 @@ CREATE TABLE segments (
     FOREIGN KEY (camera, recording) REFERENCES recordings (camera, first_seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Model files by the names that people gave them.
+CREATE TABLE models (
+    name     TEXT    NOT NULL,
+    version  TEXT    NOT NULL,
+    sha256   TEXT    NOT NULL,  -- of the file; blob storage has it under this
+    layout   TEXT    NOT NULL,
+    width    INTEGER NOT NULL CHECK (width > 0),  -- of the picture that it is given
+    height   INTEGER NOT NULL CHECK (height > 0),
+    classes  TEXT    NOT NULL,  -- JSON array of names
+    bytes    INTEGER NOT NULL CHECK (bytes > 0),
+    added_us INTEGER NOT NULL,  -- wall time
+    PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
 -- Models and how they are made to look.
 CREATE TABLE detectors (
     version  TEXT    NOT NULL PRIMARY KEY,  -- name@hash of all that follows

@@ -5,13 +5,11 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
 use camcount_blob::tables::Origin;
 use camcount_decode::{Ffmpeg, redact};
-use camcount_detect::{Detect, MotionDetector, OnnxDetector, OnnxOptions};
 use camcount_domain::{Detector, DetectorVersion, MediaTime, Pass, PassId, Rate, Ruleset, rules::RulesDraft};
 use camcount_runtime::Detectors;
 use camcount_scheduler::plan_pass;
@@ -27,7 +25,7 @@ use crate::{
     footage::{self, Registered, Registering},
     interrupt::INTERRUPTED,
     media_range::{RangeEnd, offset, range},
-    outputs,
+    models, outputs,
     pictures::{self, PicturesArgs, Subject},
     progress::FootageBar,
     report::{self, Format, Heading, Json, Report, Segments, Tally},
@@ -37,6 +35,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   camcount count street.mp4 --model yolox_nano.onnx --line 'door: 0.5,0 -> 0.5,1' --classes person
+  camcount count gate.mp4 --model yolox_nano@2 --line 'gate: 0,0.5 -> 1,0.5'
   camcount count recordings/ --zone 'hall: 0.1,0.5 0.9,0.5 0.9,1 0.1,1' --format json
   camcount count a.mp4 b.mp4 --rules rules.toml --out counts/ --from 0:10:00 --to 0:20:00
 
@@ -81,8 +80,9 @@ pub(crate) struct CountArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "How footage is looked at")]
 pub(crate) struct LookingArgs {
-    /// An ONNX model, or motion for the detector without one, which needs a camera that stands still
-    #[arg(long, default_value = "motion", env = "CAMCOUNT_MODEL", value_name = "FILE")]
+    /// An ONNX model: a file, or the NAME[@VERSION] of a registered one (see model add); or motion for the detector
+    /// without one, which needs a camera that stands still
+    #[arg(long, default_value = "motion", env = "CAMCOUNT_MODEL", value_name = "MODEL")]
     pub model: PathBuf,
     /// The layout to take the model for, where another one is recognised; model inspect tells
     #[arg(long, value_name = "NAME")]
@@ -245,7 +245,7 @@ pub(crate) async fn count(
     let ffmpeg = Ffmpeg::new(config.ffmpeg.clone());
     tokio::task::block_in_place(|| ffmpeg.check())?;
     let mut detectors = Detectors::default();
-    let detect = tokio::task::block_in_place(|| open(request.looking, config))?;
+    let detect = models::open(request.looking, data, config).await?;
     let detector = detectors.load(detect, request.looking.fps);
     let version = store.register_detector(&detector).await?;
 
@@ -289,19 +289,4 @@ pub(crate) async fn count(
     let mut bar = FootageBar::new("counting", total_us);
     let ended = embedded::run(data, ffmpeg, detectors, &passes, config, &mut bar).await?;
     Ok((ended, counted))
-}
-
-/// Opens the detector that is to look.
-fn open(looking: &LookingArgs, config: &Config) -> Result<Arc<dyn Detect>> {
-    if looking.model.as_os_str() == "motion" {
-        return Ok(Arc::new(MotionDetector::new()));
-    }
-    let options = OnnxOptions {
-        device: config.device,
-        library: config.onnxruntime.clone(),
-        sessions: Some(config.workers),
-        layout: looking.layout.clone(),
-        ..OnnxOptions::new(&looking.model)
-    };
-    Ok(Arc::new(OnnxDetector::open(&options)?))
 }

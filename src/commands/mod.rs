@@ -41,7 +41,7 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Track(args) => track::run(&args),
         Command::Demo(args) => demo::run(&args, config).await,
-        Command::Model(command) => model::run(&command, config),
+        Command::Model(command) => model::run(&command, config).await,
         Command::Doctor => doctor::run(config),
         Command::Config(ConfigCommand::Show) => {
             std::io::stdout().write_all(config.to_toml().as_bytes())?;

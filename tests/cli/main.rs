@@ -13,3 +13,6 @@ mod model;
 mod pictures;
 mod replay;
 mod scene;
+#[path = "../../workers/detect/tests/it/tiny.rs"]
+#[allow(dead_code, reason = "the detectors' own tests use the rest")]
+mod tiny;

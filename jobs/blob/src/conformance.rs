@@ -3,7 +3,10 @@
 // These are tests, also where they are built as a feature for another crate's tests.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -39,6 +42,7 @@ macro_rules! blob_conformance {
     ($harness:expr, $($attr:tt)+) => {
         $crate::blob_conformance! { @each [$harness] [$($attr)+]
             what_is_put_comes_back
+            a_stream_is_stored_whole_or_not_at_all
             the_first_put_wins
             what_is_missing_is_said_to_be
             deleting_is_final_and_may_be_repeated
@@ -64,6 +68,30 @@ pub async fn what_is_put_comes_back(harness: &impl Harness) {
         assert_eq!(blobs.size(key).await.unwrap(), Some(bytes.len() as u64));
         assert!(blobs.get(key).await.unwrap() == bytes);
         assert!(blobs.source(key).await.unwrap().contains(key));
+    }
+}
+
+/// What is read while it is stored comes back too, and nothing is left of what could not be read to its end.
+pub async fn a_stream_is_stored_whole_or_not_at_all(harness: &impl Harness) {
+    let (blobs, _guard) = harness.blobs().await;
+    let half = || io::repeat(7).take(9_000_000);
+    let broken = half().chain(Torn);
+    let error = blobs.put_stream("a/b", Box::new(broken)).await.unwrap_err();
+    assert!(matches!(&error, BlobError::Unread { source, .. } if source.to_string() == "torn"), "{error}");
+    assert!(blobs.list("", None, 9).await.unwrap().is_empty());
+    assert_eq!(blobs.put_stream("a/b", Box::new(half())).await.unwrap(), Put::Written);
+    assert!(blobs.get("a/b").await.unwrap() == vec![7; 9_000_000]);
+    assert_eq!(blobs.put_stream("a/b", Box::new(&b"other"[..])).await.unwrap(), Put::Kept);
+    assert_eq!(blobs.put_stream("a/c", Box::new(&b""[..])).await.unwrap(), Put::Written);
+    assert_eq!(blobs.size("a/c").await.unwrap(), Some(0));
+}
+
+/// Cannot be read.
+struct Torn;
+
+impl Read for Torn {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("torn"))
     }
 }
 

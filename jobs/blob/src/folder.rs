@@ -7,7 +7,7 @@ mod tests;
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -92,7 +92,17 @@ impl Folder {
 impl Blobs for Folder {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<Put, BlobError> {
         keys::check(key)?;
-        self.blocking("write", key, move |inner, key| inner.put(key, &bytes)).await
+        self.blocking("write", key, move |inner, key| inner.put(key, |file| file.write_all(&bytes))).await
+    }
+
+    async fn put_stream(&self, key: &str, mut bytes: Box<dyn Read + Send>) -> Result<Put, BlobError> {
+        keys::check(key)?;
+        let put = self.blocking("write", key, move |inner, key| {
+            let mut unread = None;
+            let put = inner.put(key, |file| copy(&mut *bytes, file, &mut unread));
+            unread.map_or_else(|| put.map(Ok), |why| Ok(Err(why)))
+        });
+        put.await?.map_err(|source| BlobError::Unread { key: key.to_owned(), source })
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, BlobError> {
@@ -134,14 +144,14 @@ impl Inner {
         self.root.join(key)
     }
 
-    fn put(&self, key: &str, bytes: &[u8]) -> io::Result<Put> {
+    fn put(&self, key: &str, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Put> {
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.root);
         let put = if size(&path)?.is_some() {
             Put::Kept
         } else {
             make_folder(folder)?;
-            let written = self.incoming.write(bytes)?;
+            let written = self.incoming.write(fill)?;
             match written.publish(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && size(&path)?.is_some() => Put::Kept,
                 published => published.map(|()| Put::Written)?,
@@ -150,6 +160,22 @@ impl Inner {
         // Also where it was kept: the one who wrote it may not have come this far yet.
         sync_folder(folder)?;
         Ok(put)
+    }
+}
+
+/// Copies all of `from`; where that cannot be read, `unread` says why.
+fn copy(from: &mut dyn Read, to: &mut File, unread: &mut Option<io::Error>) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => to.write_all(&buffer[..n])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                *unread = Some(error);
+                return Err(io::Error::other("its source cannot be read"));
+            }
+        }
     }
 }
 

@@ -34,6 +34,12 @@ pub fn recording(camera: CameraId, start: MediaTime, ending: &str) -> String {
     format!("recordings/{camera}/{day}/{}.{}", part(time), part(ending))
 }
 
+/// A model, by the SHA-256 of its bytes.
+#[must_use]
+pub fn model(sha256: &str) -> String {
+    format!("models/{}.onnx", part(sha256))
+}
+
 /// Any text as one part of a key: letters, digits and `-_.@=` as they are, all else as `~` and two hex digits
 /// a byte. Different texts give different parts; overlong ones end in a hash of the text.
 #[must_use]
@@ -101,6 +107,7 @@ mod tests {
             detections(camera(), Seq(42), &detector, "00ff"),
             format!("detections/{}/yolox_s@0123456789abcdef/000000000042-00ff.parquet", camera())
         );
+        assert_eq!(model("00ff"), "models/00ff.onnx");
         assert_eq!(
             recording(camera(), "2026-05-01T08:00:00.25Z".parse().unwrap(), "mkv"),
             format!("recordings/{}/20260501/080000.250000Z.mkv", camera())

@@ -8,9 +8,15 @@ pub mod conformance;
 pub mod detections;
 mod folder;
 pub mod keys;
+pub mod models;
 mod parquet_file;
 mod port;
 pub mod tables;
 
 pub use folder::Folder;
 pub use port::{BlobError, Blobs, Put};
+
+/// Bytes as people write them.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

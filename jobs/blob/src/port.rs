@@ -1,6 +1,9 @@
 //! The port: what camcount asks of a place for bytes, and what every such place must answer alike.
 
-use std::{error::Error, io};
+use std::{
+    error::Error,
+    io::{self, Read},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +18,13 @@ pub trait Blobs: Send + Sync + 'static {
     /// # Errors
     /// [`BlobError::BadKey`] and [`BlobError::Storage`].
     async fn put(&self, key: &str, bytes: Bytes) -> Result<Put, BlobError>;
+
+    /// As [`put`](Self::put), of bytes that are read as they are stored, so that memory does not grow with them.
+    /// `bytes` may block. Whatever was read before it fails is not stored.
+    ///
+    /// # Errors
+    /// [`BlobError::Unread`], [`BlobError::BadKey`] and [`BlobError::Storage`].
+    async fn put_stream(&self, key: &str, bytes: Box<dyn Read + Send>) -> Result<Put, BlobError>;
 
     /// The object's bytes.
     ///
@@ -75,6 +85,20 @@ pub enum BlobError {
         key: String,
         /// The path or URL that was looked at.
         place: String,
+    },
+    /// What was to be stored could not be read.
+    #[error("what was to be stored as {key} could not be read to its end")]
+    Unread {
+        /// The key.
+        key: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The object is not what its name says.
+    #[error("the object {key} is damaged: its bytes do not have the checksum that it is named by")]
+    Damaged {
+        /// The key.
+        key: String,
     },
     /// The place itself failed: not the fault of the job that came across it.
     #[error("could not {action} {what} at {place}: {remedy}")]

@@ -29,5 +29,5 @@ pub use job::{CountPass, DetectSegment, Job, JobArgs, Lane};
 pub use pass::{Detector, Pass};
 pub use picture::{Fit, Frame, FrameSize, Picture, PixelFormat};
 pub use rules::{Anchor, Line, Policy, Ruleset, Zone};
-pub use time::{BadTime, MediaSpan, MediaTime, Rate};
+pub use time::{BadTime, MediaSpan, MediaTime, Rate, WallTime};
 pub use track::{BoxF, TrackId, TrackedFrame, TrackedObject};

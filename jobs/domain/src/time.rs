@@ -1,4 +1,4 @@
-//! Media time: when the camera saw it. Never the time at which we handled it.
+//! Media time: when the camera saw it. Wall time: when we handled it. Never the one for the other.
 
 use std::{fmt, str::FromStr};
 
@@ -65,6 +65,20 @@ impl FromStr for MediaTime {
         match civil.to_zoned(jiff::tz::TimeZone::UTC) {
             Ok(zoned) => Ok(Self(zoned.timestamp().as_microsecond())),
             Err(_) => Err(BadTime { text: text.to_owned() }),
+        }
+    }
+}
+
+/// When something was handled: microseconds since 1970-01-01T00:00:00Z. No count depends on one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime(pub i64);
+
+impl fmt::Display for WallTime {
+    /// RFC 3339 in UTC, to the second.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(t) => write!(f, "{t:.0}"),
+            Err(_) => write!(f, "{}us", self.0),
         }
     }
 }
@@ -138,6 +152,11 @@ mod tests {
         assert_eq!("2026-05-01 10:00:00.25+02:00".parse::<MediaTime>().unwrap(), t);
         assert_eq!("2026-05-01T08:00:00.25".parse::<MediaTime>().unwrap(), t);
         assert!("yesterday".parse::<MediaTime>().is_err());
+    }
+
+    #[test]
+    fn wall_time_is_told_to_the_second() {
+        assert_eq!(WallTime(1_777_622_400_999_999).to_string(), "2026-05-01T08:00:00Z");
     }
 
     #[test]

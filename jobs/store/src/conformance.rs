@@ -6,11 +6,14 @@ use std::sync::Arc;
 use camcount_domain::{
     BUCKET_US, Camera, CameraId, Confidence, CountPass, CoverageBucket, Crossing, DetectSegment, Detector,
     Direction, FrameRow, FrameSize, LineBucket, MediaSpan, MediaTime, Pass, PassId, Rate, Recording, Ruleset,
-    SegmentCounts, Seq, TrackId, Visit, ZoneBucket,
+    SegmentCounts, Seq, TrackId, Visit, WallTime, ZoneBucket,
 };
 use futures::{TryStreamExt, future::join_all};
 
-use crate::{Added, Artifact, Committed, Kept, Outcome, Scope, SegmentCommit, Store, StoreError};
+use crate::{
+    Added, Artifact, Committed, Kept, Model, ModelUse, Outcome, Registered, Scope, SegmentCommit, Store,
+    StoreError,
+};
 
 const SECOND_US: i64 = 1_000_000;
 
@@ -28,6 +31,8 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     commits_follow_the_cursor(&*empty().await).await;
     one_of_many_racing_commits_wins(empty().await).await;
     increments_add_up(&*empty().await).await;
+    a_model_is_registered_once(&*empty().await).await;
+    a_model_is_known_by_what_it_counted(&*empty().await).await;
     a_ruleset_and_a_state_come_back_as_they_were(&*empty().await).await;
 }
 
@@ -103,6 +108,57 @@ async fn registering_again_changes_nothing(store: &dyn Store) {
     assert_eq!(store.register_ruleset(&ruleset()).await.unwrap(), pass.ruleset);
     assert_eq!(store.open_pass(&pass).await.unwrap(), id);
     assert_eq!(store.progress(&id).await.unwrap().counted, 1, "the cursor stays");
+}
+
+fn model(name: &str, version: &str, sha256: &str, added_us: i64) -> Model {
+    Model {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        sha256: sha256.to_owned(),
+        layout: "YOLOX".to_owned(),
+        input: FrameSize { width: 416, height: 320 },
+        classes: vec!["person".to_owned(), "räder, \"zwei\"".to_owned()],
+        bytes: 3_000_000_000,
+        added: WallTime(added_us),
+    }
+}
+
+async fn a_model_is_registered_once(store: &dyn Store) {
+    let (old, new, other) =
+        (model("gate", "10", "aa", 1), model("gate", "9", "bb", 2), model("far", "1", "aa", 3));
+    for model in [&old, &new, &other] {
+        assert_eq!(store.register_model(model).await.unwrap(), Registered::New);
+    }
+    let later = Model { added: WallTime(9), ..old.clone() };
+    assert_eq!(store.register_model(&later).await.unwrap(), Registered::AlreadyThere(old.clone()));
+    for another in [
+        Model { sha256: "cc".to_owned(), ..old.clone() },
+        Model { layout: "SSD".to_owned(), ..old.clone() },
+        Model { classes: vec!["car".to_owned()], ..old.clone() },
+    ] {
+        let refused = store.register_model(&another).await;
+        assert!(matches!(refused, Err(StoreError::ModelTaken { .. })), "{refused:?}");
+    }
+    assert_eq!(store.models().await.unwrap(), [other.clone(), new.clone(), old]);
+    for _ in 0..2 {
+        store.remove_model("gate", "10").await.unwrap();
+    }
+    assert_eq!(store.models().await.unwrap(), [other, new]);
+}
+
+async fn a_model_is_known_by_what_it_counted(store: &dyn Store) {
+    let (pass, _) = counted(store, "gate").await;
+    let with_model = Detector { name: "yolox".into(), sha256: "aa".into(), ..detector() };
+    let detector = store.register_detector(&with_model).await.unwrap();
+    let two = [None, Some(Seq(0))].map(|last| Pass { detector: detector.clone(), last, ..pass.clone() });
+    for pass in &two {
+        store.open_pass(pass).await.unwrap();
+    }
+    let job = job(&two[1], 0);
+    store.quarantine(&job, "no light").await.unwrap();
+    assert_eq!(commit(store, &two[1].id(), 0, &SegmentCounts::default()).await, Committed::Now);
+    assert_eq!(store.model_use("aa").await.unwrap(), ModelUse { passes: 2, unfinished: 1 });
+    assert_eq!(store.model_use("bb").await.unwrap(), ModelUse::default());
 }
 
 async fn recordings_are_cut_once_and_follow_one_another(store: &dyn Store) {

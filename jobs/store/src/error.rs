@@ -45,6 +45,18 @@ pub enum StoreError {
         /// The end of the footage that is there.
         end: MediaTime,
     },
+    /// A name and version that another model has.
+    #[error(
+        "{name}@{version} is registered already, with {by}; give this one another version, or remove that one first"
+    )]
+    ModelTaken {
+        /// The name.
+        name: String,
+        /// The version.
+        version: String,
+        /// What makes the registered one another.
+        by: &'static str,
+    },
     /// A camera that nobody registered.
     #[error("no camera {0} is registered")]
     NoCamera(CameraId),

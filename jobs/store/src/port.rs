@@ -8,7 +8,7 @@ use camcount_domain::{
 };
 use futures::stream::BoxStream;
 
-use crate::StoreError;
+use crate::{Model, ModelUse, Registered, StoreError};
 
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
 pub type Rows<'a, T> = BoxStream<'a, Result<T, StoreError>>;
@@ -162,6 +162,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes a detector known.
     async fn register_detector(&self, detector: &Detector) -> Result<DetectorVersion, StoreError>;
+
+    /// Registers a model under its name and version.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelTaken`] when another one has them.
+    async fn register_model(&self, model: &Model) -> Result<Registered, StoreError>;
+
+    /// The registered models in order of their names; of one name, the newest first.
+    async fn models(&self) -> Result<Vec<Model>, StoreError>;
+
+    /// Makes sure that no model is registered under this name and version. What was counted with it stays.
+    async fn remove_model(&self, name: &str, version: &str) -> Result<(), StoreError>;
+
+    /// What was counted with the model file of this SHA-256.
+    async fn model_use(&self, sha256: &str) -> Result<ModelUse, StoreError>;
 
     /// Makes a ruleset known.
     async fn register_ruleset(&self, ruleset: &Ruleset) -> Result<RulesetVersion, StoreError>;

@@ -106,7 +106,10 @@ pub enum DetectError {
         known: Vec<&'static str>,
     },
     /// The model's classes have no names.
-    #[error("model {path} has {count} classes and does not name them; give {count} class names")]
+    #[error(
+        "model {path} has {count} classes and does not name them; give {count} class names \
+         (camcount model add FILE.onnx --classes NAME,NAME,…)"
+    )]
     ClassesUnnamed {
         /// The file.
         path: PathBuf,

@@ -7,6 +7,8 @@ use camcount_domain::Picture;
 pub struct Explanation {
     /// The layout, like `yolov8`.
     pub layout: String,
+    /// The layout as it can be asked for, one of [`layout_names`](crate::layout_names).
+    pub known_as: &'static str,
     /// Why it is this layout.
     pub reasons: Vec<String>,
     /// The model's inputs: name, type, dimensions; `?` where one is left open.

@@ -32,8 +32,10 @@ const REVISION: u32 = 1;
 /// How a model is to be run.
 #[derive(Clone, Debug)]
 pub struct OnnxOptions {
-    /// The model's file.
+    /// The model's file; for [`OnnxDetector::of_bytes`], what messages call it.
     pub model: PathBuf,
+    /// What the detector is called. By default the file's name without its ending.
+    pub name: Option<String>,
     /// Where it runs.
     pub device: Device,
     /// ONNX Runtime itself; see [`installation`](crate::installation) for where it is looked for otherwise.
@@ -63,6 +65,7 @@ impl OnnxOptions {
     pub fn new(model: impl Into<PathBuf>) -> Self {
         Self {
             model: model.into(),
+            name: None,
             device: Device::CPU,
             library: None,
             sessions: None,
@@ -92,6 +95,16 @@ impl OnnxDetector {
     /// Whatever keeps the model from being used: nothing that can be known beforehand is left for the first
     /// frame.
     pub fn open(options: &OnnxOptions) -> Result<Self, DetectError> {
+        let path = options.model.clone();
+        let model = fs::read(&path).map_err(|source| DetectError::ModelUnreadable { path, source })?;
+        Self::of_bytes(options, &model)
+    }
+
+    /// As [`open`](Self::open), of a model whose bytes are at hand.
+    ///
+    /// # Errors
+    /// As those of `open`.
+    pub fn of_bytes(options: &OnnxOptions, model: &[u8]) -> Result<Self, DetectError> {
         let floor = unit("score floor", options.score_floor)?;
         let overlap = unit("overlap", options.overlap)?;
         if let Some(layout) = options.layout.as_deref()
@@ -101,8 +114,6 @@ impl OnnxDetector {
             return Err(DetectError::NoSuchLayout { layout: layout.to_owned(), known });
         }
         let path = &options.model;
-        let model =
-            fs::read(path).map_err(|source| DetectError::ModelUnreadable { path: path.clone(), source })?;
         let loaded = library::load(options.library.as_deref())?;
         let device = options.device;
         if !loaded.installation.devices.contains(&device.kind) {
@@ -113,7 +124,7 @@ impl OnnxDetector {
             });
         }
 
-        let session = open_session(&loaded, device, path, &model)?;
+        let session = open_session(&loaded, device, path, model)?;
         let mut graph = Graph::of(&session);
         let classes_from = match (&options.classes, &graph.names) {
             (Some(_), _) => "given",
@@ -123,7 +134,7 @@ impl OnnxDetector {
         graph.names = options.classes.clone().or(graph.names);
         let shape = input_shape(&graph, options)?;
         let mut first = Network::new(session, shape);
-        let Recognised { layout, reasons } = probe(&mut first, &graph, shape, options)?;
+        let (known_as, Recognised { layout, reasons }) = probe(&mut first, &graph, shape, options)?;
         if shape.batch > 1 {
             refuse_mixing(&mut first, shape, path)?;
         }
@@ -137,7 +148,7 @@ impl OnnxDetector {
         let by_default = if device.kind == DeviceKind::Cpu { cores } else { 1 };
         let mut networks = vec![first];
         for _ in 1..options.sessions.map_or(by_default, NonZeroUsize::get) {
-            networks.push(Network::new(open_session(&loaded, device, path, &model)?, shape));
+            networks.push(Network::new(open_session(&loaded, device, path, model)?, shape));
         }
         let preparation = layout.preparation();
         let size = FrameSize { width: shape.width, height: shape.height };
@@ -154,6 +165,7 @@ impl OnnxDetector {
         let scaled = |by: [f32; 3]| (shape.element != Element::U8).then_some(by);
         let explanation = Explanation {
             layout: layout.name().to_owned(),
+            known_as,
             reasons,
             inputs: ports(&graph.inputs),
             outputs: ports(&graph.outputs),
@@ -169,8 +181,9 @@ impl OnnxDetector {
             classes_from,
         };
         let service = Service::start(networks, &reading)?;
-        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let sha256 = Sha256::digest(&model).iter().map(|byte| format!("{byte:02x}")).collect();
+        let stem = || path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let name = options.name.clone().unwrap_or_else(stem);
+        let sha256 = Sha256::digest(model).iter().map(|byte| format!("{byte:02x}")).collect();
         tracing::debug!(model = name, layout = layout.name(), %device, "model opened");
         Ok(Self { name, sha256, explanation, reading, service })
     }
@@ -238,7 +251,7 @@ fn probe(
     graph: &Graph,
     input: InputShape,
     options: &OnnxOptions,
-) -> Result<Recognised, DetectError> {
+) -> Result<(&'static str, Recognised), DetectError> {
     let path = &options.model;
     let wanted = options.layout.as_deref();
     let recognised = network.run(|outputs| layouts::recognise(graph, input, outputs, wanted));

@@ -26,7 +26,10 @@ use arrow_schema::{DataType, Field, Schema};
 use camcount_domain::{CONFIDENCE_ONE, GRID, SegmentDetections};
 use sha2::{Digest, Sha256};
 
-use crate::parquet_file::{field, media_time};
+use crate::{
+    hex,
+    parquet_file::{field, media_time},
+};
 
 pub use decode::decode;
 pub use encode::encode;
@@ -47,7 +50,7 @@ mod note {
 /// The SHA-256 of an artifact's bytes in hex, by which the store knows it.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// What is wrong with an artifact or with what was to become one.
@@ -138,5 +141,5 @@ fn content_sha256(detections: &SegmentDetections) -> String {
         sha.update((class.len() as u64).to_le_bytes());
         sha.update(class.as_bytes());
     }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha.finalize())
 }

@@ -9,7 +9,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -50,12 +50,12 @@ impl Incoming {
         Err(io::Error::other("no number is left"))
     }
 
-    /// Writes a file that survives a crash, still without a name.
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Written> {
+    /// Writes a file that survives a crash, still without a name; `fill` writes what is in it.
+    pub(super) fn write(&self, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Written> {
         let path = self.folder.join(self.next.fetch_add(1, Relaxed).to_string());
         let mut file = File::create_new(&path)?;
         let written = Written { path };
-        file.write_all(bytes)?;
+        fill(&mut file)?;
         file.sync_all()?;
         Ok(written)
     }

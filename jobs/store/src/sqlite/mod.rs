@@ -4,6 +4,7 @@
 mod commit;
 mod detections;
 mod footage;
+mod models;
 mod passes;
 mod reading;
 
@@ -22,8 +23,8 @@ use sqlx::{
 };
 
 use crate::{
-    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
-    SegmentCommit, Store, StoreError,
+    Added, Artifact, CameraEvent, Committed, Kept, Model, ModelUse, NextFold, Outcome, PassProgress,
+    Registered, Rows, Scope, SegmentCommit, Store, StoreError,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -100,6 +101,22 @@ impl Store for Sqlite {
 
     async fn register_detector(&self, detector: &Detector) -> Result<DetectorVersion, StoreError> {
         self.insert_detector(detector).await
+    }
+
+    async fn register_model(&self, model: &Model) -> Result<Registered, StoreError> {
+        self.insert_model(model).await
+    }
+
+    async fn models(&self) -> Result<Vec<Model>, StoreError> {
+        self.all_models().await
+    }
+
+    async fn remove_model(&self, name: &str, version: &str) -> Result<(), StoreError> {
+        self.delete_model(name, version).await
+    }
+
+    async fn model_use(&self, sha256: &str) -> Result<ModelUse, StoreError> {
+        self.use_of_model(sha256).await
     }
 
     async fn register_ruleset(&self, ruleset: &Ruleset) -> Result<RulesetVersion, StoreError> {

@@ -94,7 +94,7 @@ mod tests {
             answer("boxes", 1, &[2, 4], &[27.0, 16.0, 37.0, 24.0, 1.0, 2.0, 3.0, 4.0]),
             answer("scores", 1, &[2], &[0.7, 0.05]),
         ];
-        let layout = recognise(&graph(None), input, &outputs, None).unwrap().layout;
+        let layout = recognise(&graph(None), input, &outputs, None).unwrap().1.layout;
         assert_eq!((layout.name(), layout.classes()), ("rt-detr", 80));
         let wanted = Candidate { pixels: [27.0, 16.0, 37.0, 24.0], class: 2, confidence: Confidence(7000) };
         assert_eq!(layout.read(&outputs, 0, Confidence(1000)), [wanted]);
@@ -109,7 +109,7 @@ mod tests {
             answer("scores", 2, &[2, 1], &[0.5, 0.6]),
             answer("labels", 2, &[2, 1], &[0.0, 1.0]),
         ];
-        let layout = recognise(&graph(Some(2)), input, &outputs, None).unwrap().layout;
+        let layout = recognise(&graph(Some(2)), input, &outputs, None).unwrap().1.layout;
         let wanted = Candidate { pixels: [5.0, 6.0, 7.0, 8.0], class: 1, confidence: Confidence(6000) };
         assert_eq!(layout.read(&outputs, 1, Confidence(1000)), [wanted]);
     }

@@ -99,7 +99,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
 }
 
-/// Finds the layout of a model; only `wanted`, one of [`names`], where it is given.
+/// Finds the layout of a model, and which of [`names`] it goes by; only `wanted`, one of [`names`], where it is given.
 ///
 /// # Errors
 /// Why it is none of the known ones, each with its reason.
@@ -108,7 +108,7 @@ pub(crate) fn recognise(
     input: InputShape,
     outputs: &[Output<'_>],
     wanted: Option<&str>,
-) -> Recognition {
+) -> Result<(&'static str, Recognised), String> {
     if let Some(task) = graph.task.as_deref().filter(|task| *task != "detect") {
         return Err(format!("It is made for the task {task:?}; only detection can be used"));
     }
@@ -118,7 +118,7 @@ pub(crate) fn recognise(
             continue;
         }
         match recognise(graph, input, outputs).and_then(|recognised| named(recognised, graph)) {
-            Ok(recognised) => return Ok(recognised),
+            Ok(recognised) => return Ok((name, recognised)),
             Err(reason) => reasons.push(format!("not {name}: {reason}")),
         }
     }
@@ -245,7 +245,7 @@ mod tests {
 
     /// What is recognised in `outputs`.
     pub(super) fn recognised(names: Option<usize>, outputs: &[Output<'_>]) -> Recognition {
-        recognise(&graph(names), INPUT, outputs, None)
+        recognise(&graph(names), INPUT, outputs, None).map(|(_, recognised)| recognised)
     }
 
     #[test]
@@ -260,7 +260,8 @@ mod tests {
     fn a_layout_that_was_asked_for_is_the_only_one_tried() {
         let outputs = [output(&[1, 84, 7], vec![0.0; 84 * 7])];
         let asked = |name| recognise(&graph(None), INPUT, &outputs, Some(name));
-        assert_eq!(asked("yolox").unwrap().layout.name(), "yolox raw grid");
+        let (name, recognised) = asked("yolox").unwrap();
+        assert_eq!((name, recognised.layout.name()), ("YOLOX", "yolox raw grid"));
         let reasons = asked("YOLOv5").err().unwrap();
         assert!(reasons.starts_with("not YOLOv5: ") && !reasons.contains(';'), "{reasons}");
     }

@@ -8,17 +8,10 @@ use camcount_detect::{Detect, Explanation, OnnxDetector, OnnxOptions};
 use camcount_domain::{
     BoxF, CameraId, Detection, Fit, FrameSize, MediaSpan, MediaTime, PixelFormat, Rate, Recording,
 };
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-
-/// What to do with models.
-#[derive(Subcommand, Clone, Debug)]
-pub(crate) enum ModelCommand {
-    /// Say what is recognised in an ONNX model and why, and what it sees in a picture
-    Inspect(InspectArgs),
-}
 
 /// Arguments of `model inspect`.
 #[derive(Args, Clone, Debug)]
@@ -48,8 +41,7 @@ struct Seen {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: &ModelCommand, config: &Config) -> Result<ExitCode> {
-    let ModelCommand::Inspect(args) = command;
+pub(super) fn run(args: &InspectArgs, config: &Config) -> Result<ExitCode> {
     let options = OnnxOptions {
         device: config.device,
         library: config.onnxruntime.clone(),
