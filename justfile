@@ -36,6 +36,6 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
     cargo build
     target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
 
-# Show how memory levels off: a minute, ten minutes, an hour.
+# Show that memory does not grow with the footage: a minute, ten minutes, an hour.
 bench-memory:
     cargo test --test cli -- --ignored --nocapture memory

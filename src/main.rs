@@ -8,6 +8,7 @@ mod demo;
 mod embedded;
 mod export;
 mod footage;
+mod heap;
 mod interrupt;
 mod log;
 mod media_range;
@@ -22,12 +23,8 @@ mod wall_clock;
 
 use std::process::ExitCode;
 
-/// Decoding starts and ends threads all the time, and glibc's allocator keeps memory for each of them: with it a
-/// long run took twice as much as a short one. `just bench-memory` shows what it takes.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    heap::keep_to_one();
     let cli = cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -8,8 +8,9 @@ use std::{
 use camcount_detect::Backdrop;
 use camcount_domain::{MediaSpan, Picture};
 
-/// Blocks that are remembered: more than a process works on at a time, and half a megabyte or so each.
-const REMEMBERED: usize = 16;
+/// Blocks that are remembered although nobody looks at them: for the next job, which mostly goes on where another
+/// ended. Few, so that a long recording takes no more memory than a short one.
+const REMEMBERED: usize = 2;
 
 /// Empty until the block is sampled. Locked meanwhile: whoever else wants this block waits for it.
 type Slot = Arc<Mutex<Option<Arc<Backdrop>>>>;
@@ -25,7 +26,7 @@ pub(crate) struct Block {
     pub(crate) picture: Picture,
 }
 
-/// The last few backdrops.
+/// The backdrops that somebody holds, and the last few besides.
 #[derive(Default)]
 pub(crate) struct Backdrops {
     slots: Mutex<VecDeque<(Block, Slot)>>,
@@ -52,13 +53,23 @@ impl Backdrops {
         if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == block) {
             return Arc::clone(slot);
         }
-        if slots.len() == REMEMBERED {
-            slots.pop_front();
-        }
+        let mut surplus =
+            slots.iter().filter(|(_, slot)| is_idle(slot)).count().saturating_sub(REMEMBERED - 1);
+        slots.retain(|(_, slot)| {
+            let forgotten = surplus > 0 && is_idle(slot);
+            surplus -= usize::from(forgotten);
+            !forgotten
+        });
         let slot = Slot::default();
         slots.push_back((block, Arc::clone(&slot)));
         slot
     }
+}
+
+/// Whether nobody samples it, waits for it or holds its backdrop.
+fn is_idle(slot: &Slot) -> bool {
+    let held = |backdrop: &Option<Arc<Backdrop>>| backdrop.as_ref().is_some_and(|b| Arc::strong_count(b) > 1);
+    Arc::strong_count(slot) == 1 && slot.try_lock().is_ok_and(|backdrop| !held(&backdrop))
 }
 
 #[cfg(test)]
@@ -116,11 +127,26 @@ mod tests {
     #[test]
     fn the_last_few_are_remembered() {
         let backdrops = Backdrops::default();
+        let get = |number| backdrops.get(block(number), || Ok::<_, ()>(backdrop(7)));
         for number in 0..=REMEMBERED as i64 {
-            assert!(backdrops.get(block(number), || Ok::<_, ()>(backdrop(7))).unwrap().is_some());
+            assert!(get(number).unwrap().is_some());
         }
         assert!(backdrops.get(block(1), || Err("sampled again")).is_ok());
         assert_eq!(backdrops.get(block(0), || Err("sampled again")), Err("sampled again"));
+        assert_eq!(backdrops.slots.lock().unwrap().len(), REMEMBERED);
+    }
+
+    #[test]
+    fn what_is_held_is_remembered() {
+        let backdrops = Backdrops::default();
+        let get = |number| backdrops.get(block(number), || Ok::<_, ()>(backdrop(7))).unwrap();
+        let held = [get(0), get(1)];
+        for number in 2..20 {
+            get(number);
+        }
+        assert!(backdrops.get(block(0), || Err("sampled again")).is_ok());
+        drop(held);
+        get(20);
         assert_eq!(backdrops.slots.lock().unwrap().len(), REMEMBERED);
     }
 }

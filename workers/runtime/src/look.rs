@@ -83,9 +83,11 @@ impl Looking {
         let frame_size = self.recording.frame_size;
         let mut found = Vec::new();
         let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
+        // Held for as long as its frames come, so that it is not forgotten meanwhile.
+        let mut held = None;
         for frame in self.frames(self.segment.frames_span(), self.detector.rate)? {
             let frame = frame?;
-            let backdrop = self.backdrop(frame.time)?;
+            let backdrop = self.backdrop(frame.time, &mut held)?;
             if waiting.len() == IN_FLIGHT {
                 self.take(&mut waiting, &mut found)?;
             }
@@ -118,11 +120,19 @@ impl Looking {
         Ok(())
     }
 
-    fn backdrop(&self, time: MediaTime) -> Result<Option<Arc<Backdrop>>, Miss> {
+    /// The backdrop of the block that `time` lies in; `held` is that of the frame before.
+    fn backdrop(
+        &self,
+        time: MediaTime,
+        held: &mut Option<(MediaSpan, Arc<Backdrop>)>,
+    ) -> Result<Option<Arc<Backdrop>>, Miss> {
         let Some(wanted) = self.detect.backdrop() else { return Ok(None) };
         let span = wanted.block(time, self.recording.span);
-        let block = Block { source: self.recording.source.clone(), span, picture: self.detect.picture() };
-        self.backdrops.get(block, || self.sample(span, wanted))
+        if held.as_ref().is_none_or(|(block, _)| *block != span) {
+            let block = Block { source: self.recording.source.clone(), span, picture: self.detect.picture() };
+            *held = self.backdrops.get(block, || self.sample(span, wanted))?.map(|backdrop| (span, backdrop));
+        }
+        Ok(held.as_ref().map(|(_, backdrop)| Arc::clone(backdrop)))
     }
 
     /// Looks at the block at the rate that yields the wanted number of samples.
