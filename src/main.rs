@@ -24,7 +24,7 @@ mod wall_clock;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    heap::keep_to_one();
+    heap::keep_small();
     let cli = cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
