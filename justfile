@@ -39,3 +39,7 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
 # Show that memory does not grow with the footage: a minute, ten minutes, an hour.
 bench-memory:
     cargo test --test cli -- --ignored --nocapture memory
+
+# Compare workers on NATS and Redis with bare loops over the same lanes.
+bench-queue:
+    cargo test --release --package camcount-queue --test lanes -- --ignored --nocapture bench

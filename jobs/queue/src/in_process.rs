@@ -109,39 +109,9 @@ impl Queue for InProcess {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
-    use crate::conformance::{self, Harness};
-
-    /// Time is paused and moved by hand, so that nothing here waits.
-    struct Paused;
-
-    #[async_trait]
-    impl Harness for Paused {
-        async fn queue(&self) -> Arc<dyn Queue> {
-            Arc::new(InProcess::new(Options { capacity: 200, ..Options::default() }))
-        }
-
-        async fn advance(&self, by: Duration) {
-            tokio::time::advance(by).await;
-        }
-
-        fn patience(&self) -> Duration {
-            Duration::from_millis(1)
-        }
-
-        fn capacity(&self) -> Option<usize> {
-            Some(200)
-        }
-    }
-
-    crate::queue_conformance! { Paused, #[tokio::test(start_paused = true)] }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn many_workers_on_many_threads_get_each_job_once() {
-        conformance::many_workers_get_each_job_once(&Paused).await;
-    }
 
     #[tokio::test(start_paused = true)]
     async fn endless_waits_do_not_overflow() {

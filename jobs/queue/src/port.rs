@@ -1,15 +1,16 @@
 //! The port: what camcount asks of a queue, and what every broker must answer alike.
 //!
-//! How brokers may keep it:
+//! How brokers keep it:
 //!
 //! | asked | NATS JetStream | Redis Streams |
 //! |---|---|---|
-//! | one job of a key at a time | one message per subject, new ones refused; `Nats-Msg-Id` | key set with `NX`, freed on settling |
-//! | lease, attempt | pull of one; delivery count less deferrals | `XREADGROUP`; a count beside the entry |
-//! | extend | `+WPI` | `XCLAIM` by its owner |
+//! | one job of a key at a time | one message a subject, others refused; `Nats-Msg-Id` | a set of the keys that are held |
+//! | lease, attempt | pull; delivery count less those noted as no attempt | `XREADGROUP`; delivery count likewise |
+//! | extend | `+WPI` | `XCLAIM` |
 //! | lapse | ack wait | `XAUTOCLAIM` by idle time |
-//! | done, discard | double ack, `TERM` with the reason | `XACK` and `XDEL` |
-//! | retry, defer, release | `NAK` with or without delay | sorted set by due time |
+//! | done, discard | double ack; `TERM` with the reason | `XACK` and `XDEL`; the reason in a short list |
+//! | retry, defer | `NAK` with a delay | sorted set by due time |
+//! | release | `NAK` | made to look idle for a lease |
 
 use std::{error::Error, time::Duration};
 
@@ -30,8 +31,8 @@ pub trait Queue: Send + Sync + 'static {
     /// broker cannot be reached or refuses.
     async fn push(&self, job: Job) -> Result<Pushed, QueueError>;
 
-    /// Waits until a job of `lane` is due and leases it to the caller alone for [`LeaseTiming::lease`]. Jobs
-    /// come in the order in which they became due.
+    /// Waits until a job of `lane` is due and leases it to the caller alone for [`LeaseTiming::lease`]. New jobs
+    /// come in the order in which they were pushed; brokers may put those that come back before them.
     ///
     /// Cancel-safe: dropping the future before it is ready takes no job and uses no attempt.
     ///
@@ -132,7 +133,8 @@ pub struct Depth {
     pub delayed: usize,
     /// Jobs that are leased.
     pub running: usize,
-    /// How long the first of the waiting jobs has been due; `None` when none waits.
+    /// How long the first of the waiting jobs has been due; `None` when none waits. Brokers may look at those only
+    /// that were never leased.
     pub oldest: Option<Duration>,
 }
 

@@ -1,7 +1,4 @@
 //! A lane under a real apalis worker.
-// A test may unwrap, and so may what it calls.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::{
     collections::VecDeque,
     sync::{
@@ -20,7 +17,8 @@ use apalis_core::{
 use async_trait::async_trait;
 use camcount_domain::{Job, Lane};
 use camcount_queue::{
-    Depth, InProcess, LaneBackend, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Verdict,
+    Depth, LaneBackend, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Verdict,
+    conformance::Harness,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -28,28 +26,33 @@ use tokio::{
     time::timeout,
 };
 
-const LANE: Lane = Lane::Count;
+use crate::{
+    brokers::{Paused, Real},
+    servers::{Broker, STUCK},
+};
 
-/// Under paused time, nothing that still moves takes this long.
-const STUCK: Duration = Duration::from_secs(3600);
+pub(crate) const LANE: Lane = Lane::Count;
 
-async fn filled(jobs: usize) -> Arc<dyn Queue> {
-    let queue = InProcess::default();
+pub(crate) fn job(name: impl std::fmt::Display) -> Job {
+    Job { kind: "test.v1".into(), lane: LANE, key: format!("test.v1/{name}"), args: "{}".into() }
+}
+
+async fn filled(harness: &impl Harness, jobs: usize) -> Arc<dyn Queue> {
+    let queue = harness.queue().await;
     for n in 0..jobs {
-        let job = Job { kind: "test.v1".into(), lane: LANE, key: format!("test.v1/{n}"), args: "{}".into() };
-        queue.push(job).await.unwrap();
+        queue.push(job(n)).await.unwrap();
     }
-    Arc::new(queue)
+    queue
 }
 
 /// What the handler shares with its test.
 #[derive(Clone)]
-struct Bench {
+pub(crate) struct Bench {
     queue: Arc<dyn Queue>,
     /// Who has started; its context can stop the worker.
     started: mpsc::UnboundedSender<(Lease, WorkerContext)>,
     /// A job ends when it gets a permit.
-    go: Arc<Semaphore>,
+    pub(crate) go: Arc<Semaphore>,
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -70,14 +73,14 @@ async fn work(
     Ok(())
 }
 
-struct Running {
-    bench: Bench,
+pub(crate) struct Running {
+    pub(crate) bench: Bench,
     started: mpsc::UnboundedReceiver<(Lease, WorkerContext)>,
     worker: JoinHandle<Result<(), apalis_core::error::WorkerError>>,
 }
 
 /// A worker with `slots` slots on `queue`.
-fn start(queue: &Arc<dyn Queue>, slots: usize) -> Running {
+pub(crate) fn start(queue: &Arc<dyn Queue>, slots: usize) -> Running {
     let (send, started) = mpsc::unbounded_channel();
     let bench = Bench {
         queue: Arc::clone(queue),
@@ -96,16 +99,16 @@ fn start(queue: &Arc<dyn Queue>, slots: usize) -> Running {
 }
 
 impl Running {
-    async fn next_start(&mut self) -> (Lease, WorkerContext) {
+    pub(crate) async fn next_start(&mut self) -> (Lease, WorkerContext) {
         timeout(STUCK, self.started.recv()).await.expect("no job starts").unwrap()
     }
 
     /// Waits until nothing moves any more: under paused time a sleep ends when everyone else waits.
-    async fn settle_down(&self) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    async fn settle_down(&self, harness: &impl Harness) {
+        tokio::time::sleep(harness.patience()).await;
     }
 
-    async fn ends(self) {
+    pub(crate) async fn ends(self) {
         timeout(STUCK, self.worker).await.expect("the worker does not stop").unwrap().unwrap();
     }
 }
@@ -115,35 +118,33 @@ async fn depth(queue: &Arc<dyn Queue>) -> (usize, usize) {
     (depth.waiting, depth.running)
 }
 
-#[tokio::test(start_paused = true)]
-async fn leases_are_bounded_by_free_slots() {
-    let queue = filled(10).await;
+async fn leases_are_bounded_by_free_slots(harness: &impl Harness) {
+    let queue = filled(harness, 10).await;
     let mut running = start(&queue, 3);
     for _ in 0..3 {
         running.next_start().await;
     }
-    running.settle_down().await;
+    running.settle_down(harness).await;
     assert_eq!(depth(&queue).await, (7, 3), "a job is leased that has no slot");
     running.bench.go.add_permits(10);
     let mut last = None;
     for _ in 0..7 {
         last = Some(running.next_start().await);
     }
-    running.settle_down().await;
+    running.settle_down(harness).await;
     assert_eq!(running.bench.most.load(SeqCst), 3);
     assert_eq!(depth(&queue).await, (0, 0));
     last.unwrap().1.stop().unwrap();
     running.ends().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn stopping_finishes_what_runs_and_starts_nothing_more() {
-    let queue = filled(5).await;
+async fn stopping_finishes_what_runs_and_starts_nothing_more(harness: &impl Harness) {
+    let queue = filled(harness, 5).await;
     let mut running = start(&queue, 2);
     let (_, worker) = running.next_start().await;
     running.next_start().await;
     worker.stop().unwrap();
-    running.settle_down().await;
+    running.settle_down(harness).await;
     assert!(!running.worker.is_finished(), "it must wait for what runs");
     assert_eq!(depth(&queue).await, (3, 2));
     running.bench.go.add_permits(5);
@@ -152,13 +153,12 @@ async fn stopping_finishes_what_runs_and_starts_nothing_more() {
     assert_eq!(queue.lease(LANE).await.unwrap().attempt, 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_idle_worker_stops_at_once() {
-    let queue = filled(1).await;
+async fn an_idle_worker_stops_at_once(harness: &impl Harness) {
+    let queue = filled(harness, 1).await;
     let mut running = start(&queue, 2);
     running.bench.go.add_permits(1);
     let (_, worker) = running.next_start().await;
-    running.settle_down().await;
+    running.settle_down(harness).await;
     worker.stop().unwrap();
     running.ends().await;
 }
@@ -220,7 +220,7 @@ fn scripted(inner: Arc<dyn Queue>, script: impl IntoIterator<Item = Act>) -> Arc
 
 #[tokio::test(start_paused = true)]
 async fn trouble_of_the_queue_is_survived_without_hammering() {
-    let scripted = scripted(filled(2).await, (0..50).map(|_| Act::Fail));
+    let scripted = scripted(filled(&Paused, 2).await, (0..10).map(|_| Act::Fail));
     let queue: Arc<dyn Queue> = Arc::clone(&scripted) as _;
     let mut running = start(&queue, 2);
     running.bench.go.add_permits(2);
@@ -230,15 +230,14 @@ async fn trouble_of_the_queue_is_survived_without_hammering() {
     running.next_start().await;
     let (lease, worker) = running.next_start().await;
     assert_eq!(lease.attempt, 1);
-    running.settle_down().await;
+    running.settle_down(&Paused).await;
     worker.stop().unwrap();
     running.ends().await;
     assert_eq!(depth(&queue).await, (0, 0));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_lease_that_comes_while_stopping_is_given_back() {
-    let inner = filled(2).await;
+async fn a_lease_that_comes_while_stopping_is_given_back(harness: &impl Harness) {
+    let inner = filled(harness, 2).await;
     let scripted = scripted(Arc::clone(&inner), []);
     let queue: Arc<dyn Queue> = Arc::clone(&scripted) as _;
     let mut running = start(&queue, 1);
@@ -246,12 +245,11 @@ async fn a_lease_that_comes_while_stopping_is_given_back() {
     scripted.script.lock().unwrap().push_back(Act::StopFirst(worker));
     running.bench.go.add_permits(2);
     running.ends().await;
-    assert_eq!(depth(&inner).await, (1, 0), "it is neither run nor kept");
+    assert_eq!(inner.depth(LANE).await.unwrap().total(), 1, "it is neither run nor lost");
     assert_eq!(inner.lease(LANE).await.unwrap().attempt, 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_panic_ends_its_job_and_not_the_worker() {
+async fn a_panic_ends_its_job_and_not_the_worker(harness: &impl Harness) {
     async fn panics_once(lease: Lease, worker: WorkerContext, queue: Data<Arc<dyn Queue>>) {
         if lease.attempt == 1 {
             panic!("the decoder lost its head");
@@ -260,7 +258,7 @@ async fn a_panic_ends_its_job_and_not_the_worker() {
         assert_eq!(standing, Standing::Held);
         worker.stop().unwrap();
     }
-    let queue = filled(1).await;
+    let queue = filled(harness, 1).await;
     let worker = WorkerBuilder::new("bench")
         .backend(LaneBackend::new(Arc::clone(&queue), LANE))
         .data(Arc::clone(&queue))
@@ -270,4 +268,37 @@ async fn a_panic_ends_its_job_and_not_the_worker() {
     // Nobody settled the first attempt: the job comes back when its lease has lapsed.
     timeout(STUCK, worker.run()).await.unwrap().unwrap();
     assert_eq!(depth(&queue).await, (0, 0));
+}
+
+/// The rules above, for a queue.
+macro_rules! worker_rules {
+    (@each [$harness:expr] [$($attr:tt)+]) => {};
+    (@each [$harness:expr] [$($attr:tt)+] $rule:ident $($rest:ident)*) => {
+        $($attr)+
+        async fn $rule() {
+            super::$rule(&$harness).await;
+        }
+        worker_rules! { @each [$harness] [$($attr)+] $($rest)* }
+    };
+    ($harness:expr, $($attr:tt)+) => {
+        worker_rules! { @each [$harness] [$($attr)+]
+            leases_are_bounded_by_free_slots
+            stopping_finishes_what_runs_and_starts_nothing_more
+            an_idle_worker_stops_at_once
+            a_lease_that_comes_while_stopping_is_given_back
+            a_panic_ends_its_job_and_not_the_worker
+        }
+    };
+}
+
+mod in_process {
+    worker_rules! { super::Paused, #[tokio::test(start_paused = true)] }
+}
+
+mod jetstream {
+    worker_rules! { super::Real::new(super::Broker::Nats), #[tokio::test] }
+}
+
+mod redis_streams {
+    worker_rules! { super::Real::new(super::Broker::Redis), #[tokio::test] }
 }

@@ -1,0 +1,10 @@
+//! Lanes under real workers and in real brokers.
+// A test may unwrap, and so may what it calls.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bench;
+mod brokers;
+mod servers;
+mod settings;
+mod trouble;
+mod worker;
