@@ -8,6 +8,7 @@ mod copy;
 mod encode;
 mod error;
 mod frames;
+mod health;
 mod log;
 mod options;
 mod probe;

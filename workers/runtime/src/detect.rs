@@ -55,17 +55,18 @@ impl DetectHandler {
         Self { ports, backdrops: Arc::default() }
     }
 
-    async fn look(
+    /// What looking at the segment takes.
+    async fn looking(
         &self,
         args: &DetectSegment,
         cancel: CancellationToken,
-    ) -> Result<Result<Found, Miss>, Failure> {
+    ) -> Result<Arc<Looking>, Failure> {
         let Some((detector, detect)) = self.ports.detectors.loaded.get(&args.detector).cloned() else {
             return Err(Failure::defer(trouble::WAIT, NotLoaded(args.detector.clone())));
         };
         let (segment, recording) =
             self.ports.store.segment(args.camera, args.seq).await.map_err(trouble::of_store)?;
-        let work = Looking {
+        Ok(Arc::new(Looking {
             ports: self.ports.clone(),
             backdrops: Arc::clone(&self.backdrops),
             segment,
@@ -73,10 +74,7 @@ impl DetectHandler {
             detector,
             detect,
             cancel,
-        };
-        // Decoding and inference block; a panic there is this segment's failure and nobody else's.
-        let looked = tokio::task::spawn_blocking(move || work.look()).await;
-        Ok(looked.unwrap_or_else(|ended| Err(ended.try_into_panic().map_or(Stopped.into(), Miss::panicked))))
+        }))
     }
 
     async fn keep(&self, args: &DetectSegment, found: Found) -> Result<(), Failure> {
@@ -114,13 +112,21 @@ impl Handler for DetectHandler {
         if store.outcome(&args).await.map_err(trouble::of_store)?.is_some() {
             return Ok(());
         }
-        if run.attempt > ATTEMPTS {
-            return self.missed(&args, run.attempt, Miss::Lapsed).await;
-        }
-        match self.look(&args, run.cancel).await? {
+        let looking = self.looking(&args, run.cancel).await?;
+        let looked =
+            if run.attempt > ATTEMPTS { Err(Miss::Lapsed) } else { look(Arc::clone(&looking)).await };
+        match looked {
             Ok(found) => self.keep(&args, found).await,
-            Err(miss) if miss.is_environment() => Err(Failure::defer(trouble::WAIT, miss)),
-            Err(miss) => self.missed(&args, run.attempt, miss).await,
+            Err(miss) => {
+                let miss = trouble::of_segment(miss, looking).await?;
+                self.missed(&args, run.attempt, miss).await
+            }
         }
     }
+}
+
+/// Decoding and inference block; a panic there is this segment's failure and nobody else's.
+async fn look(looking: Arc<Looking>) -> Result<Found, Miss> {
+    let looked = tokio::task::spawn_blocking(move || looking.look()).await;
+    looked.unwrap_or_else(|ended| Err(ended.try_into_panic().map_or(Stopped.into(), Miss::panicked)))
 }

@@ -3,8 +3,8 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
+    os::unix::fs::symlink,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -18,27 +18,32 @@ use camcount_detect::MotionDetector;
 use camcount_domain::{Decision, Failure, JobArgs, Lane, MediaSpan};
 use camcount_queue::{InProcess, Queue};
 use camcount_runtime::{DetectHandler, Detectors, Handler, Handlers, JobEnd, Run, Workers, WorkersOptions};
-use camcount_store::Store;
-use rustix::process::{Pid, test_kill_process};
+use camcount_store::{EventKind, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     bench::{Bench, SECOND_US, run, seconds},
     clips,
-    faults::{Fate, FullDisk, Planned},
+    faults::{Fate, FullDisk, Planned, gone, traced},
 };
 
-async fn walking() -> Bench {
+/// Twelve seconds in four segments.
+pub(crate) async fn walking() -> Bench {
     let camera = Bench::new().await.camera;
     Bench::with(&[clips::recording(camera, clips::walk(), seconds(0))], 3 * SECOND_US).await
 }
 
-fn is_deferred(result: &Result<(), Failure>) -> bool {
+pub(crate) fn is_deferred(result: &Result<(), Failure>) -> bool {
     matches!(result, Err(Failure { decision: Decision::Defer(_), .. }))
 }
 
-fn is_retried(result: &Result<(), Failure>) -> bool {
+pub(crate) fn is_retried(result: &Result<(), Failure>) -> bool {
     matches!(result, Err(Failure { decision: Decision::Retry, .. }))
+}
+
+/// Fails on every segment, and on nothing else.
+fn failing_on_footage() -> Arc<Planned> {
+    Planned::new(|time| if time > seconds(0) { Fate::Failed } else { Fate::Looked })
 }
 
 #[tokio::test]
@@ -99,10 +104,8 @@ async fn a_poisonous_segment_becomes_a_gap_and_the_rest_is_counted() {
     assert!(reason.starts_with("detection failed: the frame at 1970-01-01T00:00:04.1"), "{reason}");
     let events = bench.store.camera_events(bench.camera).await.unwrap();
     assert_eq!(events.len(), 1);
-    assert_eq!(
-        (events[0].kind.as_str(), events[0].span, &events[0].detail),
-        ("quarantined", poisoned, &reason)
-    );
+    let event = (events[0].kind, events[0].span, &events[0].detail);
+    assert_eq!(event, (EventKind::Quarantined, poisoned, &reason));
 
     bench.count().await.unwrap();
     assert!(bench.is_finished().await);
@@ -119,7 +122,7 @@ async fn a_poisonous_segment_becomes_a_gap_and_the_rest_is_counted() {
 #[tokio::test]
 async fn attempts_count_over_processes() {
     let mut bench = walking().await;
-    bench.detect = Planned::new(|_| Fate::Failed);
+    bench.detect = failing_on_footage();
     // Three processes, each of which has an own queue and so makes its own first attempt.
     assert!(is_retried(&bench.detect(0, 1).await));
     assert!(is_retried(&bench.detect(0, 1).await));
@@ -242,7 +245,10 @@ async fn a_failure_that_cannot_be_noted_uses_no_attempt() {
     let mut bench = walking().await;
     for _ in 0..2 {
         let (store, runtime) = (Arc::clone(&bench.store), tokio::runtime::Handle::current());
-        bench.detect = Planned::new(move |_| {
+        bench.detect = Planned::new(move |time| {
+            if time == seconds(0) {
+                return Fate::Looked;
+            }
             // The database goes away while the segment is being looked at.
             runtime.block_on(store.close());
             Fate::Failed
@@ -271,46 +277,6 @@ async fn footage_without_frames_where_there_should_be_some_is_empty_and_no_failu
     assert!(bench.is_finished().await);
     let (observed_us, gap_us) = bench.tally().await.covered_us();
     assert_eq!((observed_us, gap_us), (12 * SECOND_US, 12 * SECOND_US));
-}
-
-/// An FFmpeg that notes its process id before it does as `first` says.
-fn traced(dir: &Path, first: &str, stall: Duration) -> (Ffmpeg, PathBuf) {
-    let (program, pids) = (dir.join("ffmpeg"), dir.join("pids"));
-    let script = format!("#!/bin/sh\necho $$ >> {}\n{first}\nexec ffmpeg \"$@\"\n", pids.display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    (Ffmpeg::new(Options { ffmpeg: program, stall, ..Options::default() }), pids)
-}
-
-/// The processes noted in `pids` that still run.
-fn alive(pids: &Path) -> Vec<i32> {
-    let text = fs::read_to_string(pids).unwrap_or_default();
-    let all = text.lines().map(|line| line.parse::<i32>().unwrap());
-    all.filter(|pid| test_kill_process(Pid::from_raw(*pid).unwrap()).is_ok()).collect()
-}
-
-/// Waits until none of them runs any more.
-async fn gone(pids: &Path) {
-    let waited = tokio::time::timeout(Duration::from_secs(60), async {
-        while !alive(pids).is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    });
-    waited.await.expect("FFmpeg is left running");
-}
-
-#[tokio::test]
-async fn a_hung_ffmpeg_is_ended_and_its_segment_given_up_in_the_end() {
-    let mut bench = walking().await;
-    let (footage, pids) = traced(bench.path(), "kill -STOP $$", Duration::from_millis(100));
-    bench.footage = footage;
-    for attempt in [1, 2] {
-        assert!(is_retried(&bench.detect(0, attempt).await));
-    }
-    bench.detect(0, 3).await.unwrap();
-    assert!(bench.quarantined(0).await.contains("FFmpeg stalled on"));
-    assert_eq!(fs::read_to_string(&pids).unwrap().lines().count(), 3);
-    assert!(alive(&pids).is_empty());
 }
 
 /// A detector that waits for a word before every frame, and the handler's job.

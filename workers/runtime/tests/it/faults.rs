@@ -1,19 +1,24 @@
 //! Ports that fail when they are told to.
 
 use std::{
-    io,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use camcount_blob::{BlobError, Blobs, Put};
+use camcount_decode::{Ffmpeg, Options};
 use camcount_detect::{Backdrop, BackdropWanted, Detect, MotionDetector, Ticket};
 use camcount_domain::{Detector, Frame, FrameSize, Job, Lane, MediaTime, Picture, Rate};
 use camcount_queue::{Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Verdict};
+use rustix::process::{Pid, test_kill_process};
 
 /// A queue whose broker is away for the next so many calls.
 pub(crate) struct Away {
@@ -125,7 +130,7 @@ impl Queue for Stutter {
         if verdict == Verdict::Done && self.once_in(3) {
             self.lost.fetch_add(1, Ordering::SeqCst);
             // As if the lease had lapsed at once.
-            let lapsed = Verdict::Retry { after: std::time::Duration::ZERO };
+            let lapsed = Verdict::Retry { after: Duration::ZERO };
             return self.inner.settle(lease, lapsed).await;
         }
         self.inner.settle(lease, verdict).await
@@ -220,4 +225,30 @@ impl Detect for Planned {
         }
         MotionDetector::new().submit(frame, source, backdrop)
     }
+}
+
+/// An FFmpeg that notes its process id before it does as `first` says.
+pub(crate) fn traced(dir: &Path, first: &str, stall: Duration) -> (Ffmpeg, PathBuf) {
+    let (program, pids) = (dir.join("ffmpeg"), dir.join("pids"));
+    let script = format!("#!/bin/sh\necho $$ >> {}\n{first}\nexec ffmpeg \"$@\"\n", pids.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    (Ffmpeg::new(Options { ffmpeg: program, stall, ..Options::default() }), pids)
+}
+
+/// The processes noted in `pids` that still run.
+pub(crate) fn alive(pids: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(pids).unwrap_or_default();
+    let all = text.lines().map(|line| line.parse::<i32>().unwrap());
+    all.filter(|pid| test_kill_process(Pid::from_raw(*pid).unwrap()).is_ok()).collect()
+}
+
+/// Waits until none of them runs any more.
+pub(crate) async fn gone(pids: &Path) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while !alive(pids).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    waited.await.expect("FFmpeg is left running");
 }
