@@ -13,12 +13,13 @@ use camcount_decode::{Ffmpeg, redact};
 use camcount_domain::{Detector, DetectorVersion, MediaTime, Pass, PassId, Rate, Ruleset, rules::RulesDraft};
 use camcount_runtime::Detectors;
 use camcount_scheduler::plan_pass;
-use camcount_store::{CameraEvent, Store};
+use camcount_store::{CameraEvent, EventKind, Store};
 use clap::Args;
 use futures::TryStreamExt;
 
 use super::PARTIAL;
 use crate::{
+    cli::Misuse,
     config::Config,
     embedded::{self, DataDir, Ended},
     export,
@@ -147,9 +148,8 @@ impl Counted {
             return Ok(());
         }
         let events = store.camera_events(self.pass.camera).await?;
-        for CameraEvent { span, detail, .. } in
-            events.into_iter().filter(|e| e.detector == self.pass.detector)
-        {
+        let given_up = |e: &CameraEvent| e.kind == EventKind::Quarantined && e.detector == self.pass.detector;
+        for CameraEvent { span, detail, .. } in events.into_iter().filter(given_up) {
             let [from, to] = [span.start, span.end].map(|time| offset(time.since_us(self.heading.start)));
             eprintln!("warning: {}: {from} to {to} was given up: {detail}", report.camera);
         }
@@ -282,7 +282,8 @@ pub(crate) async fn count(
     let mut names = BTreeSet::new();
     for one in &counted {
         if !names.insert(&one.heading.camera) {
-            bail!("two cameras are called {:?}; count them apart, with --name", one.heading.camera);
+            let name = &one.heading.camera;
+            bail!(Misuse(format!("two cameras are called {name:?}; count them apart, with --name")));
         }
     }
     let passes: Vec<_> = counted.iter().map(|one| one.id.clone()).collect();

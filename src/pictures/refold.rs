@@ -1,6 +1,6 @@
 //! Tracks again, from the stored detections: they are not kept, because folding gives the same ones at any time.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use camcount_blob::detections;
 use camcount_domain::{
     Continuity, DetectSegment, FrameSize, Recording, Segment, SegmentCounts, Seq, TrackedFrame,
@@ -67,7 +67,13 @@ impl<'a> Refold<'a> {
             fold.lose();
             return Ok(Some(FoldedSegment { segment, recording, classes: Vec::new(), frames: Vec::new() }));
         };
-        let found = detections::decode(self.data.blobs.get(&artifact.blob_key).await?)?;
+        let read = self.data.blobs.get(&artifact.blob_key).await.map_err(Error::from);
+        let found = read.and_then(|bytes| Ok(detections::decode(bytes)?)).with_context(|| {
+            format!(
+                "what was found in segment {seq} is lost and cannot be drawn; count with another line, or into another \
+                 --data-dir, and it is looked at again"
+            )
+        })?;
         let continuity =
             Continuity::of(recording.frame_interval_us, self.subject.detector.rate.interval_us());
         let rules = self.subject.rules.clone();

@@ -11,8 +11,8 @@ use camcount_domain::{
 use futures::{TryStreamExt, future::join_all};
 
 use crate::{
-    Added, Artifact, Committed, Kept, Model, ModelUse, Outcome, Registered, Scope, SegmentCommit, Store,
-    StoreError,
+    Added, Artifact, Committed, EventKind, Kept, Model, ModelUse, Outcome, Registered, Scope, SegmentCommit,
+    Store, StoreError,
 };
 
 const SECOND_US: i64 = 1_000_000;
@@ -26,6 +26,7 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     recordings_are_cut_once_and_follow_one_another(&*empty().await).await;
     the_first_artifact_wins(&*empty().await).await;
     quarantine_ends_the_attempts(&*empty().await).await;
+    a_forgotten_artifact_is_due_again_and_what_was_folded_stays(&*empty().await).await;
     what_is_due_follows_from_what_is_stored(&*empty().await).await;
     passes_take_turns(&*empty().await).await;
     commits_follow_the_cursor(&*empty().await).await;
@@ -217,11 +218,51 @@ async fn quarantine_ends_the_attempts(store: &dyn Store) {
     assert_eq!(store.outcome(&job).await.unwrap(), Some(Outcome::Quarantined("broken bytes".into())));
     let events = store.camera_events(pass.camera).await.unwrap();
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].kind, "quarantined");
+    assert_eq!(events[0].kind, EventKind::Quarantined);
     assert_eq!(events[0].span.start, MediaTime(5 * SECOND_US));
     assert!(!store.due_detections(Scope::All, 10).await.unwrap().contains(&job));
     let progress = store.progress(&id).await.unwrap();
     assert_eq!((progress.segments, progress.quarantined, progress.detected), (4, 1, 0));
+}
+
+async fn a_forgotten_artifact_is_due_again_and_what_was_folded_stays(store: &dyn Store) {
+    let (ahead, ahead_id) = counted(store, "gate").await;
+    let behind = Pass { range: MediaSpan { start: MediaTime(0), end: MediaTime::MAX }, ..ahead.clone() };
+    let behind_id = store.open_pass(&behind).await.unwrap();
+    let job = job(&ahead, 0);
+    assert!(!store.forget_artifact(&job, "00", "nothing there").await.unwrap());
+    store.note_failure(&job, "a hiccup").await.unwrap();
+    assert!(!store.forget_artifact(&job, "00", "nothing there").await.unwrap());
+    let lost = Artifact { sha256: "aa".into(), ..artifact("lost") };
+    store.keep_artifact(&job, &lost).await.unwrap();
+    commit(store, &ahead_id, 0, &sample()).await;
+
+    assert!(!store.forget_artifact(&job, "bb", "of another").await.unwrap(), "it is fenced");
+    assert_eq!(store.outcome(&job).await.unwrap(), Some(Outcome::Detected(lost)));
+    assert!(store.camera_events(ahead.camera).await.unwrap().is_empty());
+    assert!(store.forget_artifact(&job, "aa", "a worm was in it").await.unwrap());
+    assert!(!store.forget_artifact(&job, "aa", "twice").await.unwrap());
+    assert_eq!(store.outcome(&job).await.unwrap(), None);
+    assert_eq!(store.next_fold(&behind_id).await.unwrap(), None);
+    assert!(store.due_counts(Scope::All).await.unwrap().is_empty());
+    assert!(store.due_detections(Scope::Passes(&[behind_id.clone()]), 1).await.unwrap() == [job.clone()]);
+    let due = store.due_detections(Scope::Passes(&[ahead_id.clone()]), 9).await.unwrap();
+    assert!(!due.contains(&job), "who has folded it needs it no more");
+    let crossings: Vec<_> = store.crossings(&ahead_id).try_collect().await.unwrap();
+    assert_eq!(crossings, sample().crossings);
+    assert_eq!(store.progress(&ahead_id).await.unwrap().counted, 1);
+    let events = store.camera_events(ahead.camera).await.unwrap();
+    assert_eq!((events.len(), events[0].kind), (1, EventKind::ArtifactForgotten));
+    assert_eq!((events[0].span.start, events[0].detail.as_str()), (MediaTime(0), "a worm was in it"));
+
+    assert_eq!(store.note_failure(&job, "a hiccup").await.unwrap(), 1, "its attempts begin anew");
+    assert_eq!(store.keep_artifact(&job, &artifact("again")).await.unwrap(), Kept::First);
+    assert!(store.next_fold(&behind_id).await.unwrap().is_some());
+    let gone = DetectSegment { seq: Seq(99), ..job };
+    assert!(store.forget_artifact(&gone, "00", "").await.is_err());
+    store.quarantine(&self::job(&ahead, 1), "broken").await.unwrap();
+    assert!(!store.forget_artifact(&self::job(&ahead, 1), "00", "").await.unwrap(), "it has none");
+    assert_eq!(store.camera_events(ahead.camera).await.unwrap().len(), 2);
 }
 
 async fn what_is_due_follows_from_what_is_stored(store: &dyn Store) {

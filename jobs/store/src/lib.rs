@@ -13,7 +13,7 @@ mod sqlite;
 pub use error::StoreError;
 pub use model::{Model, ModelUse, Registered};
 pub use port::{
-    Added, Artifact, CameraEvent, Committed, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
+    Added, Artifact, CameraEvent, Committed, EventKind, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
     SegmentCommit, Store,
 };
 pub use sqlite::Sqlite;

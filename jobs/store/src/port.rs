@@ -141,11 +141,20 @@ pub struct PassProgress {
     pub finished: bool,
 }
 
+/// What people should know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Footage was given up and is a gap.
+    Quarantined,
+    /// Detections were damaged or lost, and the footage was to be looked at again.
+    ArtifactForgotten,
+}
+
 /// Something about a camera's footage that people should know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CameraEvent {
-    /// `quarantined`.
-    pub kind: String,
+    /// What kind of thing; of a kind, a span and a detector the last one is kept.
+    pub kind: EventKind,
     /// The footage concerned.
     pub span: MediaSpan,
     /// The detector that was looking.
@@ -215,6 +224,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps a segment's detections. The first artifact wins; a later one changes nothing.
     async fn keep_artifact(&self, job: &DetectSegment, artifact: &Artifact) -> Result<Kept, StoreError>;
+
+    /// Forgets an artifact that was found damaged or lost, and records it as an event, if it is still the segment's
+    /// own by its checksum. The segment is as if it had never been looked at, and due again for passes that have not
+    /// folded it; what others have folded stays as it is. Returns whether it was forgotten now.
+    async fn forget_artifact(
+        &self,
+        job: &DetectSegment,
+        sha256: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError>;
 
     /// Whether a segment's detections are there, or the segment given up; `None` when neither.
     async fn outcome(&self, job: &DetectSegment) -> Result<Option<Outcome>, StoreError>;

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use camcount_blob::detections;
-use camcount_domain::{Continuity, CountPass, Failure, SegmentCounts, SegmentDetections};
+use camcount_blob::{BlobError, detections};
+use camcount_decode::DecodeError;
+use camcount_domain::{
+    Continuity, CountPass, DetectSegment, Failure, Pass, SegmentCounts, SegmentDetections,
+};
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
 use crate::{BadFold, Fold, FoldRules, Handler, Ports, Run, handler::Stopped, trouble};
@@ -19,16 +22,21 @@ pub struct CountHandler {
     ports: Ports,
 }
 
-/// An artifact's bytes are not those that were stored.
+/// What has become of an artifact.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "detections artifact {blob_key} is damaged: its checksum is {found}, not {expected}; restore it, or count \
-     again with a new data folder"
-)]
-struct Damaged {
-    blob_key: String,
-    expected: String,
-    found: String,
+enum Lost {
+    #[error("detections artifact {blob_key} is damaged: its checksum is {found}, not {expected}")]
+    Damaged { blob_key: String, expected: String, found: String },
+    #[error(transparent)]
+    Missing(BlobError),
+}
+
+/// A lost artifact whose footage is lost as well.
+#[derive(Debug, thiserror::Error)]
+#[error("{lost}; restore it, or bring back the footage that it was found in")]
+struct LostForGood {
+    lost: Lost,
+    source: DecodeError,
 }
 
 impl CountHandler {
@@ -38,25 +46,69 @@ impl CountHandler {
         Self { ports }
     }
 
-    async fn detections(&self, artifact: &Artifact) -> Result<SegmentDetections, Failure> {
-        let bytes: Bytes = self.ports.blobs.get(&artifact.blob_key).await.map_err(trouble::of_blobs)?;
-        let found = detections::checksum(&bytes);
-        if found != artifact.sha256 {
-            let Artifact { blob_key, sha256: expected, .. } = artifact.clone();
-            return Err(Failure::retry(Damaged { blob_key, expected, found }));
+    /// What was found in the next segment; `None` when that was lost, and the segment is to be looked at again.
+    async fn detections(
+        &self,
+        next: &NextFold,
+        artifact: &Artifact,
+    ) -> Result<Option<SegmentDetections>, Failure> {
+        let mut read = self.read(artifact).await?;
+        if read.is_err() {
+            // One bad read is no damage.
+            read = self.read(artifact).await?;
         }
-        detections::decode(bytes).map_err(Failure::discard)
+        match read {
+            Ok(bytes) => detections::decode(bytes).map(Some).map_err(Failure::discard),
+            Err(lost) => self.forget(next, artifact, lost).await.map(|()| None),
+        }
     }
 
-    /// Folds one segment: its counts and the state after it.
-    async fn fold(&self, next: NextFold) -> Result<(SegmentCounts, Vec<u8>), Failure> {
+    async fn read(&self, artifact: &Artifact) -> Result<Result<Bytes, Lost>, Failure> {
+        let bytes = match self.ports.blobs.get(&artifact.blob_key).await {
+            Err(missing @ BlobError::Missing { .. }) => return Ok(Err(Lost::Missing(missing))),
+            read => read.map_err(trouble::of_blobs)?,
+        };
+        let found = detections::checksum(&bytes);
+        if found == artifact.sha256 {
+            return Ok(Ok(bytes));
+        }
+        let Artifact { blob_key, sha256: expected, .. } = artifact.clone();
+        Ok(Err(Lost::Damaged { blob_key, expected, found }))
+    }
+
+    /// Makes the segment due again, if it can be looked at again: otherwise somebody may still restore the artifact.
+    async fn forget(&self, next: &NextFold, artifact: &Artifact, lost: Lost) -> Result<(), Failure> {
+        let (footage, source) = (self.ports.footage.clone(), next.recording.source.clone());
+        let reads = tokio::task::spawn_blocking(move || footage.reads(&source)).await;
+        if let Err(source) = reads.map_err(Failure::retry)? {
+            return Err(Failure::defer(trouble::WAIT, LostForGood { lost, source }));
+        }
+        let Pass { camera, detector, .. } = &next.pass;
+        let job = DetectSegment { camera: *camera, seq: next.segment.seq, detector: detector.clone() };
+        let reason = lost.to_string();
+        tracing::warn!(seq = %job.seq, reason, "the segment is looked at again");
+        // First the bytes: a put keeps what is there, and damaged ones must not win again.
+        self.ports.blobs.delete(&artifact.blob_key).await.map_err(trouble::of_blobs)?;
+        self.ports
+            .store
+            .forget_artifact(&job, &artifact.sha256, &reason)
+            .await
+            .map(drop)
+            .map_err(trouble::of_store)
+    }
+
+    /// Folds one segment: its counts and the state after it; `None` when it must be looked at again first.
+    async fn fold(&self, next: NextFold) -> Result<Option<(SegmentCounts, Vec<u8>)>, Failure> {
         let found = match &next.outcome {
-            Outcome::Detected(artifact) => Some(self.detections(artifact).await?),
+            Outcome::Detected(artifact) => match self.detections(&next, artifact).await? {
+                None => return Ok(None),
+                found => found,
+            },
             Outcome::Quarantined(_) => None,
         };
         // Long segments take a while, and leases are extended meanwhile.
         let folded = tokio::task::spawn_blocking(move || fold(next, found)).await;
-        folded.map_err(Failure::retry)?.map_err(Failure::discard)
+        folded.map_err(Failure::retry)?.map(Some).map_err(Failure::discard)
     }
 }
 
@@ -102,7 +154,7 @@ impl Handler for CountHandler {
                 return Err(Failure::defer(Duration::ZERO, Stopped));
             }
             let seq = next.segment.seq;
-            let (counts, state) = self.fold(next).await?;
+            let Some((counts, state)) = self.fold(next).await? else { break };
             let commit = SegmentCommit { pass: &args.pass, seq, counts: &counts, state: &state };
             match store.commit_segment(commit).await.map_err(trouble::of_store)? {
                 Committed::Now => {

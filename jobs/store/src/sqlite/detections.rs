@@ -1,10 +1,14 @@
-//! What detection made of segments: attempts, artifacts, quarantine.
+//! What detection made of segments: attempts, artifacts, quarantine, and the events that tell of it.
 
 use camcount_domain::{CameraId, DetectSegment, DetectorVersion, MediaSpan, MediaTime};
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
-use crate::{Artifact, CameraEvent, Kept, Outcome, StoreError};
+use crate::{Artifact, CameraEvent, EventKind, Kept, Outcome, StoreError};
+
+/// Kinds of events as they are stored.
+const KINDS: [(EventKind, &str); 2] =
+    [(EventKind::Quarantined, "quarantined"), (EventKind::ArtifactForgotten, "artifact_forgotten")];
 
 impl Sqlite {
     pub(super) async fn insert_artifact(
@@ -92,20 +96,38 @@ impl Sqlite {
         .await
         .map_err(&failed)?;
         if given_up.rows_affected() > 0 {
-            sqlx::query(
-                "INSERT INTO camera_events (camera, kind, start_us, end_us, detector, detail)
-                 VALUES (?, 'quarantined', ?, ?, ?, ?) ON CONFLICT DO UPDATE SET detail = excluded.detail",
-            )
-            .bind(job.camera.to_string())
-            .bind(segment.span.start.0)
-            .bind(segment.span.end.0)
-            .bind(&job.detector.0)
-            .bind(reason)
-            .execute(&mut *tx)
-            .await
-            .map_err(&failed)?;
+            let told = tell(&mut tx, job, segment.span, EventKind::Quarantined, reason).await;
+            told.map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)
+    }
+
+    pub(super) async fn delete_artifact(
+        &self,
+        job: &DetectSegment,
+        sha256: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let failed = self.failed("forget an artifact");
+        let (segment, _) = self.segment_of(job.camera, job.seq).await?;
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
+        let gone = sqlx::query(
+            "DELETE FROM detections
+             WHERE camera = ? AND seq = ? AND detector = ? AND state = 'detected' AND sha256 = ?",
+        )
+        .bind(job.camera.to_string())
+        .bind(job.seq.0)
+        .bind(&job.detector.0)
+        .bind(sha256)
+        .execute(&mut *tx)
+        .await
+        .map_err(&failed)?;
+        if gone.rows_affected() > 0 {
+            let told = tell(&mut tx, job, segment.span, EventKind::ArtifactForgotten, reason).await;
+            told.map_err(&failed)?;
+        }
+        tx.commit().await.map_err(&failed)?;
+        Ok(gone.rows_affected() > 0)
     }
 
     pub(super) async fn events_of(&self, camera: CameraId) -> Result<Vec<CameraEvent>, StoreError> {
@@ -117,12 +139,43 @@ impl Sqlite {
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("list camera events"))?;
-        let event = |row: &sqlx::sqlite::SqliteRow| CameraEvent {
-            kind: row.get("kind"),
-            span: MediaSpan { start: MediaTime(row.get("start_us")), end: MediaTime(row.get("end_us")) },
-            detector: DetectorVersion(row.get("detector")),
-            detail: row.get("detail"),
-        };
-        Ok(rows.iter().map(event).collect())
+        rows.iter()
+            .map(|row| {
+                let kind: &str = row.get("kind");
+                let known = KINDS.iter().find(|(_, name)| *name == kind);
+                Ok(CameraEvent {
+                    kind: known.ok_or(StoreError::Corrupt { what: "kind of event" })?.0,
+                    span: MediaSpan {
+                        start: MediaTime(row.get("start_us")),
+                        end: MediaTime(row.get("end_us")),
+                    },
+                    detector: DetectorVersion(row.get("detector")),
+                    detail: row.get("detail"),
+                })
+            })
+            .collect()
     }
+}
+
+/// Records what happened to a segment.
+async fn tell(
+    tx: &mut SqliteConnection,
+    job: &DetectSegment,
+    span: MediaSpan,
+    kind: EventKind,
+    detail: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO camera_events (camera, kind, start_us, end_us, detector, detail)
+         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET detail = excluded.detail",
+    )
+    .bind(job.camera.to_string())
+    .bind(KINDS.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name))
+    .bind(span.start.0)
+    .bind(span.end.0)
+    .bind(&job.detector.0)
+    .bind(detail)
+    .execute(tx)
+    .await
+    .map(drop)
 }

@@ -163,6 +163,15 @@ impl Store for Sqlite {
         self.insert_artifact(job, artifact).await
     }
 
+    async fn forget_artifact(
+        &self,
+        job: &DetectSegment,
+        sha256: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        self.delete_artifact(job, sha256, reason).await
+    }
+
     async fn outcome(&self, job: &DetectSegment) -> Result<Option<Outcome>, StoreError> {
         self.outcome_of(job).await
     }

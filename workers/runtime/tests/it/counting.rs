@@ -1,16 +1,17 @@
 //! Folding and committing detected segments.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use camcount_domain::{
-    CountPass, Decision, FrameSize, MediaSpan, Recording, SegmentCounts, SegmentDetections, Seq,
+    CountPass, Decision, FrameSize, MediaSpan, MediaTime, Recording, SegmentCounts, SegmentDetections, Seq,
 };
 use camcount_runtime::{CountHandler, Handler, Run};
-use camcount_store::{Committed, SegmentCommit, Store};
+use camcount_store::{Artifact, Committed, EventKind, Scope, SegmentCommit, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     bench::{Bench, SECOND_US, run, seconds},
+    clips,
     folding::street,
     tally::Tally,
 };
@@ -143,35 +144,75 @@ async fn a_cancelled_fold_keeps_what_it_has() {
     assert_eq!(bench.store.progress(&bench.pass).await.unwrap().counted, 0);
 }
 
-#[tokio::test]
-async fn a_damaged_artifact_is_refused_with_its_name() {
-    let bench = detected().await;
-    let artifact = bench.artifact(4).await;
+/// Flips a bit in the middle of a stored artifact; the path and the good bytes.
+fn damage(bench: &Bench, artifact: &Artifact) -> (PathBuf, Vec<u8>) {
     let path = bench.path().join("blobs").join(&artifact.blob_key);
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let good = fs::read(&path).unwrap();
+    let mut bytes = good.clone();
+    bytes[good.len() / 2] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let failure = bench.count().await.unwrap_err();
-    assert_eq!(failure.decision, Decision::Retry);
-    let reason = failure.chain();
-    assert!(reason.contains(&artifact.blob_key) && reason.contains("is damaged"), "{reason}");
-    assert_eq!(bench.store.progress(&bench.pass).await.unwrap().counted, 4);
-    // It was a bad read, or the file was restored.
-    bytes[middle] ^= 1;
-    fs::write(&path, &bytes).unwrap();
-    bench.count().await.unwrap();
-    assert_eq!(bench.tally().await, bench.plain_fold().await);
+    (path, good)
 }
 
 #[tokio::test]
-async fn a_missing_artifact_is_named() {
+async fn lost_detections_are_found_again_in_their_footage() {
+    let camera = Bench::new().await.camera;
+    let recording = clips::recording(camera, clips::walk(), seconds(0));
+    let mut bench = Bench::with(&[recording], 3 * SECOND_US).await;
+    for seq in 0..4 {
+        bench.detect(seq, 1).await.unwrap();
+    }
+    bench.count().await.unwrap();
+    let (first, expected) = (bench.pass.clone(), bench.tally().await);
+
+    // Another pass, over detections of which one was damaged and one deleted meanwhile.
+    bench.open_pass(MediaSpan { start: seconds(0), end: MediaTime::MAX }).await;
+    assert_ne!(bench.pass, first);
+    let (damaged, deleted) = (bench.artifact(1).await, bench.artifact(3).await);
+    damage(&bench, &damaged);
+    bench.blobs.delete(&deleted.blob_key).await.unwrap();
+    for (seq, artifact, word) in [(1, damaged, "is damaged"), (3, deleted, "there is no object")] {
+        bench.count().await.unwrap();
+        assert_eq!(bench.store.progress(&bench.pass).await.unwrap().counted, seq as u64);
+        assert_eq!(bench.outcome(seq).await, None);
+        let due = bench.store.due_detections(Scope::Passes(&[bench.pass.clone()]), 9).await.unwrap();
+        assert_eq!(due, [bench.detection(seq)]);
+        // A second job, that read the same before the first one was through.
+        bench.count().await.unwrap();
+        let events = bench.store.camera_events(bench.camera).await.unwrap();
+        let last = events.last().unwrap();
+        assert_eq!((last.kind, last.span.start), (EventKind::ArtifactForgotten, seconds(seq * 3)));
+        assert!(last.detail.contains(word) && last.detail.contains(&artifact.blob_key), "{}", last.detail);
+        bench.detect(seq, 1).await.unwrap();
+        assert_eq!(bench.artifact(seq).await, artifact, "the same frames, the same bytes");
+    }
+    bench.count().await.unwrap();
+    assert!(bench.is_finished().await);
+    assert_eq!(bench.tally().await, expected);
+    assert_eq!(bench.tally().await, bench.plain_fold().await);
+    assert_eq!(Tally::stored(&*bench.store, &first).await, expected, "what was folded stays");
+}
+
+#[tokio::test]
+async fn lost_detections_whose_footage_is_gone_are_waited_for() {
     let bench = detected().await;
-    let key = bench.artifact(0).await.blob_key;
-    bench.blobs.delete(&key).await.unwrap();
+    let artifact = bench.artifact(4).await;
+    let (path, good) = damage(&bench, &artifact);
     let failure = bench.count().await.unwrap_err();
-    assert_eq!(failure.decision, Decision::Retry);
-    assert!(failure.chain().contains(&key), "{failure}");
+    assert!(matches!(failure.decision, Decision::Defer(_)));
+    let reason = failure.chain();
+    for part in [&artifact.blob_key, "is damaged", "restore it", "reading street.mp4 broke off"] {
+        assert!(reason.contains(part), "{part:?} is not in {reason:?}");
+    }
+    fs::remove_file(&path).unwrap();
+    let failure = bench.count().await.unwrap_err();
+    assert!(matches!(failure.decision, Decision::Defer(_)));
+    assert!(failure.chain().contains(&artifact.blob_key), "{failure}");
+    assert_eq!(bench.artifact(4).await, artifact, "it is not forgotten");
+    assert_eq!(bench.store.progress(&bench.pass).await.unwrap().counted, 4);
+    fs::write(&path, &good).unwrap();
+    bench.count().await.unwrap();
+    assert_eq!(bench.tally().await, bench.plain_fold().await);
 }
 
 #[tokio::test]
