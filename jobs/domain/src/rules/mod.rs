@@ -1,6 +1,8 @@
 //! Lines, zones and rulesets: where to count and by which policies.
 
 mod draft;
+#[cfg(test)]
+mod properties;
 mod text;
 
 use std::fmt;
@@ -162,6 +164,11 @@ pub struct BadRules {
 impl BadRules {
     fn new(subject: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: problem.into() }
+    }
+
+    /// As a part of `subject`.
+    fn within(self, subject: String) -> Self {
+        Self { subject, problem: format!("{} {}", self.subject, self.problem) }
     }
 }
 

@@ -55,7 +55,8 @@ impl FromStr for LineDraft {
         let (from, to) = rest
             .split_once("->")
             .ok_or_else(|| BadRules::new(format!("line {name}"), format!("has no ->; write {FORM}")))?;
-        Ok(Self::new(name, from.trim().parse()?, to.trim().parse()?))
+        let point = |text: &str| text.trim().parse().map_err(|e: BadRules| e.within(format!("line {name}")));
+        Ok(Self::new(name, point(from)?, point(to)?))
     }
 }
 
@@ -64,7 +65,7 @@ impl FromStr for ZoneDraft {
 
     fn from_str(text: &str) -> Result<Self, BadRules> {
         let (name, rest) = named(text, "NAME: x,y x,y x,y …")?;
-        let points = rest.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self::new(name, points))
+        let points = rest.split_whitespace().map(str::parse).collect::<Result<_, BadRules>>();
+        Ok(Self::new(name, points.map_err(|e| e.within(format!("zone {name}")))?))
     }
 }
