@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use camcount_detect::DetectError;
+use camcount_domain::rules::BadRules;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
@@ -26,8 +28,26 @@ struct Program {
     settings: Settings,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 a command line that cannot be read, 3 counted but part of the footage was given \
-                          up, 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 the command line, a setting or the rules must be written differently, \
+                          3 counted but part of the footage was given up, 130 interrupted.";
+
+/// The command line, a setting or the rules must be written differently: what they say cannot be read, or not be
+/// done. What fails although they are right, like a file that is not there, is no misuse.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Misuse(pub String);
+
+impl Misuse {
+    /// Exits with this code, as clap does where it finds misuse by itself.
+    pub(crate) const EXIT: u8 = 2;
+
+    /// Whether it is what `error` comes from.
+    pub(crate) fn is_behind(error: &anyhow::Error) -> bool {
+        error.is::<Self>()
+            || error.is::<BadRules>()
+            || matches!(error.downcast_ref(), Some(DetectError::NoSuchLayout { .. }))
+    }
+}
 
 /// What to do.
 #[derive(Subcommand, Debug)]
@@ -95,6 +115,23 @@ pub(crate) fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::Misuse;
+
+    #[test]
+    fn misuse_is_told_from_failure_however_deep_it_lies() {
+        let misuse = || anyhow!(Misuse("two cameras have one name".to_owned()));
+        assert!(Misuse::is_behind(&misuse()));
+        assert!(Misuse::is_behind(&misuse().context("while counting").context("twice")));
+        let setting =
+            Err::<(), _>(anyhow!("no such device")).context(Misuse("the setting device".to_owned()));
+        let error = setting.context("at the start").unwrap_err();
+        assert!(Misuse::is_behind(&error), "{error:#}");
+        assert_eq!(format!("{error:#}"), "at the start: the setting device: no such device");
+        assert!(!Misuse::is_behind(&anyhow!("the disk is full")));
+    }
+
     #[test]
     fn the_definition_holds_together() {
         super::command().debug_assert();

@@ -11,6 +11,8 @@ use camcount_detect::Device;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use serde::Deserialize;
 
+use crate::cli::Misuse;
+
 /// Settings as given in one layer: whatever is missing comes from the next.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -106,7 +108,8 @@ impl Config {
             || Ok(ffmpeg.hwaccel.to_string()),
             String::clone,
         )?;
-        ffmpeg.hwaccel = hwaccel.parse().with_context(|| format!("the setting hwaccel is {hwaccel:?}"))?;
+        ffmpeg.hwaccel =
+            hwaccel.parse().with_context(|| Misuse(format!("the setting hwaccel is {hwaccel:?}")))?;
         ffmpeg.ffmpeg =
             layers.pick("ffmpeg", &given.ffmpeg, &from_file.ffmpeg, || Ok(ffmpeg.ffmpeg.clone()), path)?;
         ffmpeg.ffprobe = layers.pick(
@@ -129,7 +132,7 @@ impl Config {
             || Ok(LogFormat::default()),
             |f| format!("{f:?}").to_lowercase(),
         )?;
-        let device = device.parse().with_context(|| format!("the setting device is {device:?}"))?;
+        let device = device.parse().with_context(|| Misuse(format!("the setting device is {device:?}")))?;
         let shown = layers.shown;
         Ok(Self { data_dir, workers, device, ffmpeg, onnxruntime, log, log_format, shown })
     }
@@ -197,8 +200,9 @@ fn read(file: Option<&Path>) -> Result<(Settings, Option<PathBuf>)> {
     let Some(place) = place else { return Ok((Settings::default(), None)) };
     let text = std::fs::read_to_string(&place)
         .with_context(|| format!("the configuration file {} cannot be read", place.display()))?;
-    let settings = toml::from_str(&text)
-        .with_context(|| format!("the configuration file {} is not as it should be", place.display()))?;
+    let settings = toml::from_str(&text).with_context(|| {
+        Misuse(format!("the configuration file {} is not as it should be", place.display()))
+    })?;
     Ok((settings, Some(place)))
 }
 

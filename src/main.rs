@@ -23,6 +23,8 @@ mod wall_clock;
 
 use std::process::ExitCode;
 
+use cli::Misuse;
+
 fn main() -> ExitCode {
     heap::keep_small();
     let cli = cli::parse();
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // The chain once, on one line: each message leaves out the ones behind it.
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if Misuse::is_behind(&error) { ExitCode::from(Misuse::EXIT) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::cli::Misuse;
+
 /// Refuses outputs that are one of `inputs` or lie in a folder among them, and outputs that are the same file.
 pub(crate) fn check<'p>(
     inputs: impl IntoIterator<Item = &'p Path>,
@@ -14,10 +16,11 @@ pub(crate) fn check<'p>(
     for output in outputs {
         let place = resolved(output);
         if inputs.iter().any(|input| place.starts_with(input)) {
-            bail!("{} is among the inputs and would be overwritten; choose another output", output.display());
+            let problem = "is among the inputs and would be overwritten; choose another output";
+            bail!(Misuse(format!("{} {problem}", output.display())));
         }
         if seen.contains(&place) {
-            bail!("{} would be written twice; choose another output", output.display());
+            bail!(Misuse(format!("{} would be written twice; choose another output", output.display())));
         }
         seen.push(place);
     }

@@ -9,6 +9,8 @@ use camcount_domain::{
 };
 use clap::Args;
 
+use crate::cli::Misuse;
+
 /// What is counted, as given on the command line.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "What is counted")]
@@ -45,9 +47,8 @@ impl RulesArgs {
             draft.classes = self.classes.iter().map(|class| class.trim().to_owned()).collect();
         }
         if draft.lines.is_empty() && draft.zones.is_empty() {
-            bail!(
-                "nothing to count; give a line like --line 'door: 0.5,0 -> 0.5,1', a --zone, or --rules FILE"
-            );
+            let remedy = "give a line like --line 'door: 0.5,0 -> 0.5,1', a --zone, or --rules FILE";
+            bail!(Misuse(format!("nothing to count; {remedy}")));
         }
         Ok(draft)
     }
@@ -64,7 +65,8 @@ pub(crate) fn check_classes(rules: &Ruleset, known: &[String]) -> Result<()> {
         if !known.contains(class) {
             let some: Vec<_> = known.iter().take(12).map(String::as_str).collect();
             let more = if known.len() > some.len() { ", …" } else { "" };
-            bail!("the detector does not know the class {class:?}; it knows {}{more}", some.join(", "));
+            let some = some.join(", ");
+            bail!(Misuse(format!("the detector does not know the class {class:?}; it knows {some}{more}")));
         }
     }
     Ok(())

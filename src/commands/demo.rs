@@ -12,6 +12,7 @@ use super::{
     count::{LookingArgs, Request, count},
 };
 use crate::{
+    cli::Misuse,
     config::Config,
     demo::{Truth, render, rules, street, truth},
     embedded::{DataDir, Ended},
@@ -37,7 +38,8 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
     let data = DataDir::open(&config.data_dir).await?;
     if let Some(video) = args.video.as_ref().filter(|video| video.exists()) {
-        bail!("{} is there already; remove it, or choose another --video", video.display());
+        let problem = "is there already; remove it, or choose another --video";
+        bail!(Misuse(format!("{} {problem}", video.display())));
     }
     let video = args.video.clone().unwrap_or_else(|| config.data_dir.join("demo.mp4"));
     let input = video.to_str().context("the video's path is not UTF-8")?.to_owned();

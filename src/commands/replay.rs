@@ -17,6 +17,7 @@ use camcount_runtime::{Fold, FoldRules};
 use clap::Args;
 
 use crate::{
+    cli::Misuse,
     mot::{FrameRate, Mot, Sequence},
     report::{self, Format, Heading, Json, Segments, Tally},
     rules_input::{RulesArgs, check_classes},
@@ -86,7 +87,8 @@ impl DetectionsArgs {
 
     fn text(&self, file: File) -> Result<Detections> {
         let (Some(size), Some(rate)) = (self.size, self.fps) else {
-            bail!("{} is a text, which says neither; give --size WxH and --fps F", self.file.display());
+            let problem = "is a text, which says neither; give --size WxH and --fps F";
+            bail!(Misuse(format!("{} {problem}", self.file.display())));
         };
         let sequence = Sequence { size, rate, start: MediaTime(0) };
         let mot = Mot::read(BufReader::new(file), &sequence)
@@ -117,7 +119,9 @@ impl Detections {
         let end = found.frames.last().map_or(start, |frame| frame.time.plus_us(continuity.interval_us));
         match (keep_ids, tracks) {
             (true, Some(tracks)) => Ok(count_tracks(tracks, rules, found, continuity, start, end)),
-            (true, None) => bail!("an artifact of detections has no ids to keep"),
+            (true, None) => {
+                bail!(Misuse("an artifact of detections has no ids to keep; leave --keep-ids out".to_owned()))
+            }
             (false, _) => Ok(fold(rules, found, continuity, start, end)),
         }
     }

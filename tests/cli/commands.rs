@@ -26,7 +26,7 @@ fn settings_come_in_layers_and_say_where_from() {
     assert_eq!(back["workers"].as_integer(), Some(3));
 
     fs::write(camcount.path("camcount.toml"), "wokers = 3\n").unwrap();
-    let error = camcount.fails(1, ["config", "show"]);
+    let error = camcount.fails(2, ["config", "show"]);
     assert!(error.contains("camcount.toml") && error.contains("wokers"), "{error}");
 }
 
@@ -61,16 +61,16 @@ fn what_is_wrong_is_named_with_its_remedy() {
     let empty = empty.to_str().unwrap();
     let line = ["--line", "l: 0.5,0 -> 0.5,1"];
     let cases: [(i32, &[&str], &[&str]); 12] = [
-        (1, &["count", street()], &["nothing to count", "--line"]),
+        (2, &["count", street()], &["nothing to count", "--line"]),
         (2, &["count", street(), "--line", "l: 0.5,0"], &["line l", "->"]),
         (2, &["count", street(), "--line", "l: 0.5,0 -> 1.5,1"], &["1.5", "0..1"]),
-        (1, &["count", street(), "--line", "l: 0.5,0 -> 0.5,0"], &["line l", "starts where it ends"]),
-        (1, &["count", street(), "--line", "l: 0,0 -> 5000px,9px"], &["line l", "960x540"]),
-        (1, &["count", street(), "--zone", "z: 0,0 1,1 1,0 0,1"], &["zone z", "touch"]),
+        (2, &["count", street(), "--line", "l: 0.5,0 -> 0.5,0"], &["line l", "starts where it ends"]),
+        (2, &["count", street(), "--line", "l: 0,0 -> 5000px,9px"], &["line l", "960x540"]),
+        (2, &["count", street(), "--zone", "z: 0,0 1,1 1,0 0,1"], &["zone z", "touch"]),
         (1, &["count", "nowhere.mp4", line[0], line[1]], &["nowhere.mp4", "check the name"]),
         (1, &["count", text, line[0], line[1]], &["text.mp4"]),
         (1, &["count", empty, line[0], line[1]], &["empty.mp4", "empty"]),
-        (1, &["count", street(), line[0], line[1], "--classes", "unicorn"], &["unicorn", "person"]),
+        (2, &["count", street(), line[0], line[1], "--classes", "unicorn"], &["unicorn", "person"]),
         (1, &["count", street(), line[0], line[1], "--model", "no.onnx"], &["no.onnx"]),
         (2, &["count", street(), line[0], line[1], "--fps", "0"], &["frames a second"]),
     ];
@@ -87,9 +87,9 @@ fn what_is_read_is_never_written_over() {
     let video = camcount.path("a.mp4");
     fs::copy(street(), &video).unwrap();
     let video = video.to_str().unwrap();
-    let error = camcount.fails(1, [&["count", video, "--annotate", video], &STREET[..]].concat());
+    let error = camcount.fails(2, [&["count", video, "--annotate", video], &STREET[..]].concat());
     assert!(error.contains("among the inputs"), "{error}");
-    let error = camcount.fails(1, ["demo", "--video", video]);
+    let error = camcount.fails(2, ["demo", "--video", video]);
     assert!(error.contains("is there already"), "{error}");
     assert_eq!(fs::read(video).unwrap(), fs::read(street()).unwrap());
 }
@@ -101,7 +101,7 @@ fn cameras_of_one_name_are_not_mixed() {
     fs::create_dir(&other).unwrap();
     let other = other.join("street.mp4");
     fs::copy(street(), &other).unwrap();
-    let error = camcount.fails(1, [&["count", street(), other.to_str().unwrap()], &STREET[..]].concat());
+    let error = camcount.fails(2, [&["count", street(), other.to_str().unwrap()], &STREET[..]].concat());
     assert!(error.contains("street") && error.contains("--name"), "{error}");
 }
 

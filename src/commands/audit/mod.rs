@@ -22,6 +22,7 @@ use super::{
     replay::{DetectionsArgs, parse_size},
 };
 use crate::{
+    cli::Misuse,
     config::Config,
     embedded::{DataDir, Ended},
     media_range::{RangeEnd, offset, range},
@@ -126,7 +127,7 @@ pub(crate) async fn run(args: &AuditArgs, config: &Config) -> Result<ExitCode> {
     };
     let names: Vec<&str> = counted.rules.lines.iter().map(|line| line.name.as_str()).collect();
     if names.is_empty() {
-        bail!("an audit is of lines; give one with --line or --rules");
+        bail!(Misuse("an audit is of lines; give one with --line or --rules".to_owned()));
     }
     let mut truth = if truth::is_list(&text) {
         truth::read(&args.truth, &text, &names, counted.start)?
