@@ -8,6 +8,7 @@ mod commands;
 mod exactly_once;
 mod footage;
 mod harness;
+mod hostile;
 mod memory;
 mod model;
 mod pictures;

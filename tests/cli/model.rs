@@ -75,7 +75,7 @@ fn what_is_not_recognised_is_told() {
     let Some(model) = test_data("models/yolo_fastestv2_352.onnx") else { return };
     let error = camcount.fails(1, ["model", "inspect", &model]);
     assert!(error.contains("unknown layout") && error.contains("(1,12,22,22)"), "{error}");
-    let error = camcount.fails(1, ["model", "inspect", &model, "--layout", "YOLOv3"]);
+    let error = camcount.fails(2, ["model", "inspect", &model, "--layout", "YOLOv3"]);
     assert!(error.contains("no layout is called") && error.contains("NanoDet"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! What every store must do, as a suite: an adapter's test calls [`all`] with empty stores of its own.
 #![allow(clippy::unwrap_used)] // a failed expectation is a panic, as in any test
 
-use std::sync::Arc;
+use std::{slice::from_ref, sync::Arc};
 
 use camcount_domain::{
     BUCKET_US, Camera, CameraId, Confidence, CountPass, CoverageBucket, Crossing, DetectSegment, Detector,
@@ -245,8 +245,8 @@ async fn a_forgotten_artifact_is_due_again_and_what_was_folded_stays(store: &dyn
     assert_eq!(store.outcome(&job).await.unwrap(), None);
     assert_eq!(store.next_fold(&behind_id).await.unwrap(), None);
     assert!(store.due_counts(Scope::All).await.unwrap().is_empty());
-    assert!(store.due_detections(Scope::Passes(&[behind_id.clone()]), 1).await.unwrap() == [job.clone()]);
-    let due = store.due_detections(Scope::Passes(&[ahead_id.clone()]), 9).await.unwrap();
+    assert!(store.due_detections(Scope::Passes(from_ref(&behind_id)), 1).await.unwrap() == [job.clone()]);
+    let due = store.due_detections(Scope::Passes(from_ref(&ahead_id)), 9).await.unwrap();
     assert!(!due.contains(&job), "who has folded it needs it no more");
     let crossings: Vec<_> = store.crossings(&ahead_id).try_collect().await.unwrap();
     assert_eq!(crossings, sample().crossings);

@@ -39,11 +39,15 @@ fn what_cannot_be_opened_says_why() {
     let good = write("good.onnx", &plain);
     OnnxDetector::open(&good).unwrap();
 
-    let table: [(OnnxOptions, &[&str]); 15] = [
+    let table: [(OnnxOptions, &[&str]); 16] = [
         (options(&folder.path().join("none.onnx")), &["none.onnx cannot be read", "No such file"]),
         (write("text.onnx", b"no model"), &["text.onnx cannot be loaded as an ONNX model"]),
         (write("empty.onnx", b""), &["empty.onnx cannot be loaded"]),
         (write("cut.onnx", &plain[..plain.len() / 2]), &["cut.onnx cannot be loaded"]),
+        (
+            write("never.onnx", &model(Twist::Never, Some(1), "['person', 'car']")),
+            &["never.onnx loads, but fails when run", "Gather"],
+        ),
         (
             write("three.onnx", &model(Twist::Plain, Some(1), "['a', 'b', 'c']")),
             &["it names 3 classes", "(1,6,84)"],

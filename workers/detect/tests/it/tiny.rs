@@ -11,6 +11,8 @@ pub(crate) enum Twist {
     Root,
     /// An entry of a table of one, by the peak: fails unless the picture is darker than white.
     Table,
+    /// An entry beyond the end of that table: fails on every picture.
+    Never,
     /// The peak of the whole batch: pictures see their neighbours.
     Mixing,
 }
@@ -30,6 +32,14 @@ pub(crate) fn model(twist: Twist, batch: Option<i64>, names: &str) -> Vec<u8> {
                 node("Gather", &["table", "index"], "twist", &[]),
             ]
         }
+        Twist::Never => {
+            let to_int64 = attribute_int("to", 7);
+            vec![
+                node("Add", &["peak", "one"], "beyond", &[]),
+                node("Cast", &["beyond"], "index", &[to_int64]),
+                node("Gather", &["table", "index"], "twist", &[]),
+            ]
+        }
         Twist::Mixing => vec![
             node("ReduceMax", &["x"], "most", &[attribute_int("keepdims", 0)]),
             node("Add", &["peak", "most"], "twist", &[]),
@@ -45,6 +55,7 @@ pub(crate) fn model(twist: Twist, batch: Option<i64>, names: &str) -> Vec<u8> {
     graph.extend(field(2, b"tiny"));
     graph.extend(field(5, &floats("box", &[1, 6, 84], &answer)));
     graph.extend(field(5, &floats("zero", &[1], &[0.0])));
+    graph.extend(field(5, &floats("one", &[1], &[1.0])));
     graph.extend(field(5, &floats("table", &[1], &[0.0])));
     let column: Vec<u8> = [-1_i64, 1, 1].iter().flat_map(|v| v.to_le_bytes()).collect();
     graph.extend(field(5, &tensor("column", &[3], 7, &column)));

@@ -1,6 +1,6 @@
 //! Folding and committing detected segments.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, slice::from_ref, sync::Arc};
 
 use camcount_domain::{
     CountPass, Decision, FrameSize, MediaSpan, MediaTime, Recording, SegmentCounts, SegmentDetections, Seq,
@@ -175,7 +175,7 @@ async fn lost_detections_are_found_again_in_their_footage() {
         bench.count().await.unwrap();
         assert_eq!(bench.store.progress(&bench.pass).await.unwrap().counted, seq as u64);
         assert_eq!(bench.outcome(seq).await, None);
-        let due = bench.store.due_detections(Scope::Passes(&[bench.pass.clone()]), 9).await.unwrap();
+        let due = bench.store.due_detections(Scope::Passes(from_ref(&bench.pass)), 9).await.unwrap();
         assert_eq!(due, [bench.detection(seq)]);
         // A second job, that read the same before the first one was through.
         bench.count().await.unwrap();
