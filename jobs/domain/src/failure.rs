@@ -44,8 +44,12 @@ impl Failure {
         let mut text = self.cause.to_string();
         let mut source = self.cause.source();
         while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
+            let said = cause.to_string();
+            // Some errors of libraries repeat what is behind them.
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
             source = cause.source();
         }
         text

@@ -7,7 +7,7 @@ use camcount_domain::{CameraId, DetectorVersion, MediaTime, PassId, RulesetVersi
 #[non_exhaustive]
 pub enum StoreError {
     /// The database did not do what was asked: unreachable, full, locked, of another schema.
-    #[error("the store at {place} failed to {verb}")]
+    #[error("the store at {place} failed to {verb}; {}", remedy(.source))]
     Database {
         /// Where the database is, without credentials.
         place: String,
@@ -84,18 +84,40 @@ impl StoreError {
     /// was asked.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        /// SQLite's primary codes for busy, locked, read-only, I/O error, full and cannot open
-        /// (<https://sqlite.org/rescode.html>).
-        const AWAY: [u32; 6] = [5, 6, 8, 10, 13, 14];
         let Self::Database { source, .. } = self else { return false };
         match source {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-            sqlx::Error::Database(error) => {
-                let code = error.code().and_then(|code| code.parse::<u32>().ok());
-                // The low byte is the primary code; the rest tells its kinds apart.
-                code.is_some_and(|code| AWAY.contains(&(code & 0xff)))
-            }
-            _ => false,
+            source => primary_code(source).is_some_and(|code| AWAY.iter().any(|(away, _)| *away == code)),
         }
     }
+}
+
+/// SQLite's primary codes (<https://sqlite.org/rescode.html>) for a database that is busy, locked, read-only, out of
+/// order, full, or cannot be opened, and what people can do about it.
+const AWAY: [(u32, &str); 6] = [
+    (5, "another program is at work in it; wait for it"),
+    (6, "another program is at work in it; wait for it"),
+    (8, "it must be writable"),
+    (10, "check its disk, and whether files there may grow"),
+    (13, "free some space on its disk"),
+    (14, "it must be a file in a folder that can be written"),
+];
+
+fn remedy(error: &sqlx::Error) -> &'static str {
+    /// "Is no database", and "is damaged".
+    const NO_STORE: [u32; 2] = [26, 11];
+    match primary_code(error) {
+        Some(code) if NO_STORE.contains(&code) => "restore it from a backup, or choose another data folder",
+        Some(code) => AWAY.iter().find(|(away, _)| *away == code).map_or(UNKNOWN, |(_, remedy)| remedy),
+        None => UNKNOWN,
+    }
+}
+
+/// Whatever it may be, its disk is behind most of it.
+const UNKNOWN: &str = "check its disk";
+
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(error) = error else { return None };
+    // The low byte is the primary code; the rest tells its kinds apart.
+    Some(error.code()?.parse::<u32>().ok()? & 0xff)
 }

@@ -22,20 +22,11 @@ pub struct CountHandler {
     ports: Ports,
 }
 
-/// What has become of an artifact.
-#[derive(Debug, thiserror::Error)]
-enum Lost {
-    #[error("detections artifact {blob_key} is damaged: its checksum is {found}, not {expected}")]
-    Damaged { blob_key: String, expected: String, found: String },
-    #[error(transparent)]
-    Missing(BlobError),
-}
-
 /// A lost artifact whose footage is lost as well.
 #[derive(Debug, thiserror::Error)]
 #[error("{lost}; restore it, or bring back the footage that it was found in")]
 struct LostForGood {
-    lost: Lost,
+    lost: BlobError,
     source: DecodeError,
 }
 
@@ -52,32 +43,31 @@ impl CountHandler {
         next: &NextFold,
         artifact: &Artifact,
     ) -> Result<Option<SegmentDetections>, Failure> {
-        let mut read = self.read(artifact).await?;
+        let mut read = self.read(artifact).await;
         if read.is_err() {
             // One bad read is no damage.
-            read = self.read(artifact).await?;
+            read = self.read(artifact).await;
         }
         match read {
             Ok(bytes) => detections::decode(bytes).map(Some).map_err(Failure::discard),
-            Err(lost) => self.forget(next, artifact, lost).await.map(|()| None),
+            Err(lost @ (BlobError::Missing { .. } | BlobError::Damaged { .. })) => {
+                self.forget(next, artifact, lost).await.map(|()| None)
+            }
+            Err(error) => Err(trouble::of_blobs(error)),
         }
     }
 
-    async fn read(&self, artifact: &Artifact) -> Result<Result<Bytes, Lost>, Failure> {
-        let bytes = match self.ports.blobs.get(&artifact.blob_key).await {
-            Err(missing @ BlobError::Missing { .. }) => return Ok(Err(Lost::Missing(missing))),
-            read => read.map_err(trouble::of_blobs)?,
-        };
-        let found = detections::checksum(&bytes);
-        if found == artifact.sha256 {
-            return Ok(Ok(bytes));
+    async fn read(&self, artifact: &Artifact) -> Result<Bytes, BlobError> {
+        let bytes = self.ports.blobs.get(&artifact.blob_key).await?;
+        if detections::checksum(&bytes) == artifact.sha256 {
+            Ok(bytes)
+        } else {
+            Err(BlobError::Damaged { key: artifact.blob_key.clone() })
         }
-        let Artifact { blob_key, sha256: expected, .. } = artifact.clone();
-        Ok(Err(Lost::Damaged { blob_key, expected, found }))
     }
 
     /// Makes the segment due again, if it can be looked at again: otherwise somebody may still restore the artifact.
-    async fn forget(&self, next: &NextFold, artifact: &Artifact, lost: Lost) -> Result<(), Failure> {
+    async fn forget(&self, next: &NextFold, artifact: &Artifact, lost: BlobError) -> Result<(), Failure> {
         let (footage, source) = (self.ports.footage.clone(), next.recording.source.clone());
         let reads = tokio::task::spawn_blocking(move || footage.reads(&source)).await;
         if let Err(source) = reads.map_err(Failure::retry)? {

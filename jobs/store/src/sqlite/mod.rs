@@ -17,7 +17,7 @@ use camcount_domain::{
     ZoneBucket,
 };
 use sqlx::{
-    SqlitePool,
+    Connection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -57,6 +57,9 @@ impl Sqlite {
         let failed = |source| StoreError::Database { place: place.clone(), verb: "open", source };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // SQLite rolls back by itself when the disk is full; sqlx then takes the connection to be in that
+            // transaction for ever, and refuses the next one.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
