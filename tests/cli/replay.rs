@@ -49,7 +49,7 @@ fn a_text_needs_size_and_rate_and_its_faults_have_a_line() {
     fs::write(&file, "1,-1,10,10,20,40,0.9\n2,-1,12,10,20\n").unwrap();
     let file = file.to_str().unwrap();
     let line = ["--line", "l: 0.5,0 -> 0.5,1"];
-    let error = camcount.fails(1, [&["replay", file], &line[..]].concat());
+    let error = camcount.fails(2, [&["replay", file], &line[..]].concat());
     assert!(error.contains("--size") && error.contains("--fps"), "{error}");
     let error =
         camcount.fails(1, [&["replay", file, "--size", "100x100", "--fps", "10"], &line[..]].concat());
