@@ -1,6 +1,6 @@
-//! Lanes of jobs: the port that every broker answers, the adapters for NATS JetStream and Redis and
-//! the one that needs no broker, the suite that all of them
-//! pass, and the one place where a lane becomes the source of an apalis worker.
+//! Lanes of jobs: the port that every broker answers, the adapters for NATS JetStream and Redis and the one that
+//! needs no broker, the suite that all of them pass, and the one place where a lane becomes the source of an apalis
+//! worker.
 //!
 //! A queue is a hint: what is due follows from the store, and losing a whole queue loses no work.
 

@@ -1,4 +1,4 @@
-//! The pools: one apalis worker a lane, with as many slots as it is given.
+//! The pools: one apalis worker for each slot of each lane.
 
 use std::{sync::Arc, time::Duration};
 
@@ -102,13 +102,17 @@ impl Workers {
             ended: ended.clone(),
         });
         let mut monitor = Monitor::new();
-        for (lane, slots) in options.slots.into_iter().filter(|(_, slots)| *slots > 0) {
+        // A worker waits for one lease at a time. As many workers as slots wait together, and a broker is asked once
+        // for all of them.
+        let slots =
+            options.slots.into_iter().flat_map(|(lane, slots)| (0..slots).map(move |slot| (lane, slot)));
+        for (lane, slot) in slots {
             let (queue, runner) = (Arc::clone(queue), Arc::clone(&runner));
             monitor = monitor.register(move |_| {
-                WorkerBuilder::new(lane.as_str())
+                WorkerBuilder::new(format!("{}/{slot}", lane.as_str()))
                     .backend(LaneBackend::new(Arc::clone(&queue), lane))
                     .data(Arc::clone(&runner))
-                    .concurrency(slots)
+                    .concurrency(1)
                     .parallelize(tokio::spawn)
                     .build(work)
             });

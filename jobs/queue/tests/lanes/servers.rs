@@ -10,7 +10,7 @@ use std::{
 };
 
 use camcount_queue::{BrokerOptions, LeaseTiming, Queue, connect};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -59,6 +59,7 @@ impl Server {
         Self::with(broker, &[]).await
     }
 
+    /// One that is told `more`, where `{port}` stands for its port.
     pub(crate) async fn with(broker: Broker, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let more: Vec<_> = more.iter().map(|&word| word.to_owned()).collect();
@@ -66,7 +67,7 @@ impl Server {
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let mut child = spawn(broker, port, folder.path(), &more);
-            if answers(broker, port, &mut child).await {
+            if answers(broker, port, &more, &mut child).await {
                 return Self { broker, port, folder, more, child };
             }
         }
@@ -97,7 +98,7 @@ impl Server {
     pub(crate) async fn restart(&mut self) {
         loop {
             self.child = spawn(self.broker, self.port, self.folder.path(), &self.more);
-            if answers(self.broker, self.port, &mut self.child).await {
+            if answers(self.broker, self.port, &self.more, &mut self.child).await {
                 return;
             }
         }
@@ -111,6 +112,8 @@ impl Server {
 
     pub(crate) fn stall(&self) {
         self.signal(Signal::STOP);
+        // Its threads stop one after the other.
+        waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap();
     }
 
     pub(crate) fn go_on(&self) {
@@ -153,7 +156,11 @@ fn spawn(broker: Broker, port: u16, folder: &Path, more: &[String]) -> Child {
         }
     }
     let log = std::fs::File::create(folder.join("log")).unwrap();
-    command.args(more).stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log);
+    command
+        .args(more.iter().map(|word| word.replace("{port}", &port.to_string())))
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().unwrap())
+        .stdout(log);
     command.spawn().expect("setpriv (util-linux) and the brokers are needed; run infra/setup --dev")
 }
 
@@ -167,10 +174,15 @@ fn nats_server() -> PathBuf {
 }
 
 /// Waits until the broker answers; false when it has ended instead.
-async fn answers(broker: Broker, port: u16, child: &mut Child) -> bool {
+async fn answers(broker: Broker, port: u16, more: &[String], child: &mut Child) -> bool {
+    let encrypted = more.iter().any(|word| word == "--tls-port");
     timeout(STUCK, async {
         while child.try_wait().unwrap().is_none() {
-            if greets(broker, port).await.is_ok_and(|greets| greets) {
+            let greets = match encrypted {
+                true => TcpStream::connect(("127.0.0.1", port)).await.map(|_| true),
+                false => greets(broker, port).await,
+            };
+            if greets.is_ok_and(|greets| greets) {
                 return true;
             }
             sleep(Duration::from_millis(10)).await;

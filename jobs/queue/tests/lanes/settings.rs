@@ -1,6 +1,6 @@
 //! How lanes are found and left in brokers: addresses, passwords, settings of others, and what others can see.
 
-use std::{error::Error, time::Duration};
+use std::{env, error::Error, process::Command, time::Duration};
 
 use async_nats::jetstream::{self, stream};
 use camcount_domain::Lane;
@@ -55,6 +55,57 @@ async fn passwords_are_used_and_not_shown() {
             assert!(refusal.contains("check its address and credentials"), "{refusal}");
             assert!(!refusal.contains("hunter2") && !refusal.contains("anna"), "{refusal}");
         }
+    }
+}
+
+/// What runs in a process of its own, since the certificates that are trusted are a matter of the environment.
+const TLS_URL: &str = "CAMCOUNT_TEST_TLS_URL";
+
+#[tokio::test]
+#[ignore = "a part of the test below"]
+async fn pushes_by_tls() {
+    let queue = connect(&env::var(TLS_URL).unwrap(), options("test")).await.unwrap();
+    assert_eq!(push(&queue, "a").await, Pushed::New);
+}
+
+#[tokio::test]
+async fn certificates_are_checked_against_the_trusted_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
+    let (certificate, key) = (path("certificate.pem"), path("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "1",
+        ])
+        .args(["-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate])
+        .output()
+        .expect("openssl is needed; run infra/setup --dev");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let nats = Server::with(Broker::Nats, &["--tls", "--tlscert", &certificate, "--tlskey", &key]).await;
+    let redis = ["--port", "0", "--tls-port", "{port}", "--tls-auth-clients", "no"];
+    let redis = [&redis[..], &["--tls-cert-file", &certificate, "--tls-key-file", &key]].concat();
+    let redis = Server::with(Broker::Redis, &redis).await;
+    for (server, plain, tls) in [(&nats, "nats:", "tls:"), (&redis, "redis:", "rediss:")] {
+        let url = server.url().replace(plain, tls);
+        let refused = refusal(connect(&url, options("test")).await);
+        assert!(refused.contains("certificate"), "{refused}");
+        let push = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "settings::pushes_by_tls", "--ignored"])
+            .env(TLS_URL, &url)
+            .env("SSL_CERT_FILE", &certificate)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&push.stdout);
+        assert!(push.status.success() && said.contains("1 passed"), "{said}");
     }
 }
 

@@ -175,7 +175,6 @@ async fn a_cut_line_is_survived(broker: Broker) {
         line.mend().await;
         worker.has_run(&[&meanwhile]).await;
     }
-    assert!(worker.runs.borrow().iter().all(|(_, attempt)| *attempt == 1), "{:?}", *worker.runs.borrow());
 }
 
 async fn a_stalled_broker_is_survived(broker: Broker) {
