@@ -13,7 +13,7 @@ use camcount_blob::{Blobs, Folder};
 use camcount_decode::Ffmpeg;
 use camcount_domain::{Lane, PassId};
 use camcount_queue::{InProcess, Queue};
-use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Workers, WorkersOptions, handlers};
+use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Stage, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
 use camcount_store::{Scope, Sqlite, Store};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -74,6 +74,7 @@ pub(crate) async fn run(
     bar: &mut FootageBar,
 ) -> Result<Ended> {
     let _heeding = interrupt::heed();
+    let started = Instant::now();
     let slots = config.workers.get();
     let queue: Arc<dyn Queue> = Arc::new(InProcess::default());
     let ports = Ports {
@@ -90,6 +91,7 @@ pub(crate) async fn run(
         ..WorkersOptions::default()
     };
     let workers = Workers::start(&queue, handlers(&ports), options);
+    let meter = Arc::clone(&ports.meter);
     // Every slot has its next segment waiting, and one slow segment holds up nobody.
     let ahead = u32::try_from(slots.saturating_mul(8)).unwrap_or(u32::MAX);
     let reconciler = Reconciler::new(Arc::clone(&data.store), queue, ahead);
@@ -120,7 +122,24 @@ pub(crate) async fn run(
             stopping.await;
         }
     }
+    tell(&meter, started.elapsed());
     ended
+}
+
+/// Tells where the time went: of all workers together, so that two of them spend two seconds a second.
+fn tell(meter: &Meter, took: Duration) {
+    let ms = |stage| meter.spent(stage).as_millis() as u64;
+    tracing::debug!(
+        took_ms = took.as_millis() as u64,
+        frames = meter.frames(),
+        decoding_ms = ms(Stage::Decoding),
+        detecting_ms = ms(Stage::Detecting),
+        encoding_ms = ms(Stage::Encoding),
+        keeping_ms = ms(Stage::Keeping),
+        folding_ms = ms(Stage::Folding),
+        committing_ms = ms(Stage::Committing),
+        "worked"
+    );
 }
 
 /// For how long jobs may be put off for want of something before a run at a terminal is given up: what is away for a

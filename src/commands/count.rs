@@ -91,9 +91,10 @@ pub(crate) struct LookingArgs {
     /// How many frames a second are looked at, at most
     #[arg(long, default_value = "15", value_parser = parse_rate, value_name = "N")]
     pub fps: Rate,
-    /// How long segments are, in seconds: the unit of work; counts do not depend on it
-    #[arg(long, default_value = "10", value_parser = parse_seconds, value_name = "SECONDS")]
-    pub segment: i64,
+    /// How long segments are, in seconds: the unit of work; counts do not depend on it [default: 10 to 60, the longer
+    /// the footage, the longer]
+    #[arg(long, value_parser = parse_seconds, value_name = "SECONDS")]
+    pub segment: Option<i64>,
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
@@ -259,6 +260,7 @@ pub(crate) async fn count(
             start: request.start,
             name: request.name,
             segment_us: request.looking.segment,
+            workers: config.workers,
         };
         let Registered { camera, start, frame_size } = registering
             .register(input)

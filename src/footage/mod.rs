@@ -6,6 +6,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{Read, Seek, SeekFrom},
+    num::NonZeroUsize,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -35,8 +36,10 @@ pub(crate) struct Registering<'a> {
     pub start: Option<MediaTime>,
     /// What to call the camera, if it was said.
     pub name: Option<&'a str>,
-    /// The length of segments, in microseconds.
-    pub segment_us: i64,
+    /// The length of segments, in microseconds, if it was said.
+    pub segment_us: Option<i64>,
+    /// How many segments are worked on at a time.
+    pub workers: NonZeroUsize,
 }
 
 /// A camera whose footage is in the store.
@@ -98,6 +101,8 @@ impl Registering<'_> {
         let mut at = self.start.unwrap_or_default();
         let mut first: Option<(MediaTime, FrameSize)> = None;
         let known = self.store.recordings(camera.id).await?;
+        let footage_us = found.iter().filter_map(|f| f.probe.duration_us).sum();
+        let segment_us = self.segment_us.unwrap_or_else(|| usual_segment_us(footage_us, self.workers));
         for Found { source, name, probe, start } in found {
             let begins = if all_known && self.start.is_none() { start.unwrap_or(at) } else { at };
             // Clocks of recorders that cut files without a gap overlap by their rounding.
@@ -116,7 +121,7 @@ impl Registering<'_> {
             {
                 bail!("{name} is not what it was when it was first counted; use another --data-dir");
             }
-            self.store.add_recording(&recording, self.segment_us).await?;
+            self.store.add_recording(&recording, segment_us).await?;
             at = recording.span.end;
             first.get_or_insert((begins, probe.frame_size));
         }
@@ -185,6 +190,17 @@ impl Registering<'_> {
         let probe = self.ffmpeg.probe(&copy)?;
         Ok((copy, probe))
     }
+}
+
+/// How long segments are where it was not said. Every one of them costs a start of FFmpeg and decoding from the key
+/// frame before it, so they are long; but every worker gets several, and what is broken is given up by segments, so
+/// none is longer than a minute.
+fn usual_segment_us(footage_us: i64, workers: NonZeroUsize) -> i64 {
+    const SHORTEST_US: i64 = 10_000_000;
+    const LONGEST_US: i64 = 60_000_000;
+    const A_WORKER: i64 = 4;
+    let workers = i64::try_from(workers.get()).unwrap_or(i64::MAX);
+    (footage_us / workers.saturating_mul(A_WORKER)).clamp(SHORTEST_US, LONGEST_US)
 }
 
 /// What tells a file from another of the same name: its size, its first and its last mebibyte.

@@ -21,6 +21,8 @@ pub enum PixelFormat {
     Rgb,
     /// Three bytes a pixel: blue, green, red.
     Bgr,
+    /// One plane of bytes after the other: green, blue, red.
+    GbrPlanes,
     /// One byte a pixel: luma.
     Gray,
 }
@@ -30,7 +32,7 @@ impl PixelFormat {
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
-            Self::Rgb | Self::Bgr => 3,
+            Self::Rgb | Self::Bgr | Self::GbrPlanes => 3,
             Self::Gray => 1,
         }
     }

@@ -125,6 +125,7 @@ fn channels(pixels: PixelFormat) -> &'static str {
     match pixels {
         PixelFormat::Rgb => "RGB",
         PixelFormat::Bgr => "BGR",
+        PixelFormat::GbrPlanes => "planes of G, B and R",
         PixelFormat::Gray => "gray",
     }
 }

@@ -15,14 +15,14 @@ use std::{
     },
 };
 
-use camcount_domain::{Fit, Frame, MediaSpan, MediaTime, Picture, PixelFormat, Rate, Recording};
+use camcount_domain::{Frame, MediaSpan, MediaTime, Picture, Rate, Recording};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     DecodeError, Ffmpeg, Slots,
     log::{Log, Shown, shown, to_us},
     process::{self, Process},
-    source,
+    scaling, source,
 };
 
 /// Pictures decoded ahead of the caller.
@@ -235,25 +235,7 @@ impl Wanted {
         }
         filters.push("showinfo@seen=checksum=0".to_owned());
         filters.push(format!("select='{}'", self.roughly()));
-        let Picture { size, fit, pixels } = self.picture;
-        let (left, top, width, height) = self.picture.placement(self.recording.frame_size);
-        // The flags beyond `bilinear` ask for rounding that does not depend on the processor's instructions.
-        filters.push(format!(
-            "scale={width}:{height}:flags=bilinear+accurate_rnd+bitexact,format={}",
-            match pixels {
-                PixelFormat::Rgb => "rgb24",
-                PixelFormat::Bgr => "bgr24",
-                PixelFormat::Gray => "gray",
-            }
-        ));
-        if let Fit::TopLeft { pad } | Fit::Centre { pad } = fit
-            && (width, height) != (size.width, size.height)
-        {
-            filters.push(format!(
-                "pad={}:{}:{left}:{top}:color=0x{pad:02x}{pad:02x}{pad:02x}",
-                size.width, size.height
-            ));
-        }
+        filters.push(scaling(&self.picture, self.recording.frame_size));
         filters.push("showinfo@looked=checksum=0".to_owned());
         filters.join(",")
     }

@@ -18,7 +18,6 @@ mod network;
 mod onnx;
 mod service;
 mod suppress;
-#[cfg(test)]
 mod throughput;
 mod ticket;
 
@@ -32,6 +31,7 @@ pub use explanation::Explanation;
 pub use library::{Installation, installation};
 pub use motion::{Backdrop, BackdropWanted, MotionDetector};
 pub use onnx::{OnnxDetector, OnnxOptions, layout_names};
+pub use throughput::inference_alone;
 pub use ticket::Ticket;
 
 /// A detector as the job runtime sees it.

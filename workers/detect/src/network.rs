@@ -74,7 +74,7 @@ impl Output<'_> {
     }
 }
 
-/// What each byte of a picture becomes in the input tensor, by channel in the picture's order.
+/// What each byte of a picture becomes in the input tensor, by channel of the tensor's.
 pub(crate) type Levels = [[f32; 256]; 3];
 
 /// Opens `model` on `device`. What would make results depend on timing or on the number of sessions is off:
@@ -142,17 +142,20 @@ impl Network {
         Self { session, shape, buffer, sizes: size.repeat(shape.batch) }
     }
 
-    /// Puts a picture of three interleaved bytes a pixel into `slot`, which lies within the batch.
-    pub(crate) fn fill(&mut self, slot: usize, picture: &[u8], levels: &Levels) {
+    /// Puts a picture of three planes into `slot`, which lies within the batch; `planes` tells which plane becomes
+    /// which channel.
+    pub(crate) fn fill(&mut self, slot: usize, picture: &[u8], planes: [usize; 3], levels: &Levels) {
         let InputShape { order, .. } = self.shape;
         let range = self.range(slot);
+        let plane = self.shape.plane();
+        let from = planes.map(|number| &picture[number * plane..(number + 1) * plane]);
         match &mut self.buffer {
-            Buffer::F32(values) => lay_out(&mut values[range], picture, levels, order),
+            Buffer::F32(values) => lay_out(&mut values[range], from, levels, order),
             Buffer::F16(values) => {
                 let levels = levels.map(|channel| channel.map(f16::from_f32));
-                lay_out(&mut values[range], picture, &levels, order);
+                lay_out(&mut values[range], from, &levels, order);
             }
-            Buffer::U8(values) => lay_out(&mut values[range], picture, &[AS_IT_IS; 3], order),
+            Buffer::U8(values) => lay_out(&mut values[range], from, &[AS_IT_IS; 3], order),
         }
     }
 
@@ -201,28 +204,24 @@ fn tensor<'v, T: PrimitiveTensorElementType + Copy + Debug + 'static, const N: u
     Ok(TensorRef::from_array_view((shape, values))?.into())
 }
 
-/// Puts a picture of interleaved bytes into its part of the input tensor.
-fn lay_out<T: Copy>(tensor: &mut [T], picture: &[u8], levels: &[[T; 256]; 3], order: Order) {
+/// Puts the channels of a picture into its part of the input tensor.
+fn lay_out<T: Copy>(tensor: &mut [T], channels: [&[u8]; 3], levels: &[[T; 256]; 3], order: Order) {
     match order {
-        Order::Planes => planes(tensor, picture, levels),
-        Order::Pixels => {
-            for (place, pixel) in tensor.as_chunks_mut::<3>().0.iter_mut().zip(picture.as_chunks::<3>().0) {
-                *place = std::array::from_fn(|channel| levels[channel][usize::from(pixel[channel])]);
+        Order::Planes => {
+            let planes = tensor.chunks_exact_mut(channels[0].len().max(1));
+            for ((plane, channel), levels) in planes.zip(channels).zip(levels) {
+                for (place, byte) in plane.iter_mut().zip(channel) {
+                    *place = levels[usize::from(*byte)];
+                }
             }
         }
-    }
-}
-
-/// From interleaved bytes to one plane after another.
-fn planes<T: Copy>(tensor: &mut [T], picture: &[u8], levels: &[[T; 256]; 3]) {
-    let plane = tensor.len() / 3;
-    let (first, rest) = tensor.split_at_mut(plane);
-    let (second, third) = rest.split_at_mut(plane);
-    let pixels = picture.as_chunks::<3>().0;
-    for (((pixel, a), b), c) in pixels.iter().zip(first).zip(second).zip(third) {
-        *a = levels[0][usize::from(pixel[0])];
-        *b = levels[1][usize::from(pixel[1])];
-        *c = levels[2][usize::from(pixel[2])];
+        Order::Pixels => {
+            let [first, second, third] = channels;
+            let bytes = first.iter().zip(second).zip(third);
+            for (pixel, ((a, b), c)) in tensor.as_chunks_mut::<3>().0.iter_mut().zip(bytes) {
+                *pixel = [levels[0][usize::from(*a)], levels[1][usize::from(*b)], levels[2][usize::from(*c)]];
+            }
+        }
     }
 }
 
@@ -256,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pixels_become_planes() {
+    fn channels_become_planes_or_pixels() {
         let mut levels = [[0.0; 256]; 3];
         for (channel, level) in levels.iter_mut().enumerate() {
             for (byte, value) in level.iter_mut().enumerate() {
@@ -264,12 +263,13 @@ mod tests {
             }
         }
         let mut tensor = [0.0; 6];
-        planes(&mut tensor, &[1, 2, 3, 4, 5, 6], &levels);
+        let channels = [&[1, 4][..], &[2, 5], &[3, 6]];
+        lay_out(&mut tensor, channels, &levels, Order::Planes);
         assert_eq!(tensor, [1.0, 4.0, 1002.0, 1005.0, 2003.0, 2006.0]);
-        lay_out(&mut tensor, &[1, 2, 3, 4, 5, 6], &levels, Order::Pixels);
+        lay_out(&mut tensor, channels, &levels, Order::Pixels);
         assert_eq!(tensor, [1.0, 1002.0, 2003.0, 4.0, 1005.0, 2006.0]);
         let mut bytes = [0; 6];
-        lay_out(&mut bytes, &[1, 2, 3, 4, 5, 255], &[AS_IT_IS; 3], Order::Pixels);
+        lay_out(&mut bytes, [&[1, 4], &[2, 5], &[3, 255]], &[AS_IT_IS; 3], Order::Pixels);
         assert_eq!(bytes, [1, 2, 3, 4, 5, 255]);
     }
 

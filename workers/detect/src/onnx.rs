@@ -9,7 +9,8 @@ use std::{
     thread::available_parallelism,
 };
 
-use camcount_domain::{Confidence, Detector, Frame, FrameSize, Picture, Rate};
+use camcount_domain::{Confidence, Detector, Frame, FrameSize, Picture, PixelFormat, Rate};
+use ort::session::Session;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -20,14 +21,14 @@ use crate::{
     graph::{Element, Graph, Port},
     input::input_shape,
     layouts::{self, Recognised},
-    library,
+    library::{self, Loaded},
     network::{InputShape, Network, Order, open_session},
     service::{Reading, Service},
     suppress::{ACROSS_FAMILIES, MOST},
 };
 
 /// Goes up whenever the same model gives other detections for the same frame, by a change in this crate.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// How a model is to be run.
 #[derive(Clone, Debug)]
@@ -76,6 +77,49 @@ impl OnnxOptions {
             layout: None,
         }
     }
+
+    /// How many sessions there will be.
+    pub(crate) fn sessions(&self) -> NonZeroUsize {
+        let by_default = match self.device.kind {
+            DeviceKind::Cpu => available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            _ => NonZeroUsize::MIN,
+        };
+        self.sessions.unwrap_or(by_default)
+    }
+}
+
+/// A model's bytes, and what they are to run on.
+pub(crate) struct Model<'m> {
+    options: &'m OnnxOptions,
+    bytes: &'m [u8],
+    loaded: Loaded,
+}
+
+impl<'m> Model<'m> {
+    /// The bytes of the file.
+    pub(crate) fn read(options: &OnnxOptions) -> Result<Vec<u8>, DetectError> {
+        let path = options.model.clone();
+        fs::read(&path).map_err(|source| DetectError::ModelUnreadable { path, source })
+    }
+
+    /// Loads ONNX Runtime, which must know the device.
+    pub(crate) fn load(options: &'m OnnxOptions, bytes: &'m [u8]) -> Result<Self, DetectError> {
+        let loaded = library::load(options.library.as_deref())?;
+        let device = options.device;
+        if !loaded.installation.devices.contains(&device.kind) {
+            return Err(DetectError::DeviceMissing {
+                device: device.to_string(),
+                library: loaded.installation.path.clone(),
+                available: loaded.installation.devices.iter().map(|kind| kind.as_str()).collect(),
+            });
+        }
+        Ok(Self { options, bytes, loaded })
+    }
+
+    /// One more copy of it.
+    pub(crate) fn session(&self) -> Result<Session, DetectError> {
+        open_session(&self.loaded, self.options.device, &self.options.model, self.bytes)
+    }
 }
 
 /// A model, opened and warm. Dropping it answers the frames it has and ends its threads.
@@ -95,9 +139,7 @@ impl OnnxDetector {
     /// Whatever keeps the model from being used: nothing that can be known beforehand is left for the first
     /// frame.
     pub fn open(options: &OnnxOptions) -> Result<Self, DetectError> {
-        let path = options.model.clone();
-        let model = fs::read(&path).map_err(|source| DetectError::ModelUnreadable { path, source })?;
-        Self::of_bytes(options, &model)
+        Self::of_bytes(options, &Model::read(options)?)
     }
 
     /// As [`open`](Self::open), of a model whose bytes are at hand.
@@ -114,17 +156,8 @@ impl OnnxDetector {
             return Err(DetectError::NoSuchLayout { layout: layout.to_owned(), known });
         }
         let path = &options.model;
-        let loaded = library::load(options.library.as_deref())?;
-        let device = options.device;
-        if !loaded.installation.devices.contains(&device.kind) {
-            return Err(DetectError::DeviceMissing {
-                device: device.to_string(),
-                library: loaded.installation.path.clone(),
-                available: loaded.installation.devices.iter().map(|kind| kind.as_str()).collect(),
-            });
-        }
-
-        let session = open_session(&loaded, device, path, model)?;
+        let model = Model::load(options, model)?;
+        let session = model.session()?;
         let mut graph = Graph::of(&session);
         let classes_from = match (&options.classes, &graph.names) {
             (Some(_), _) => "given",
@@ -144,16 +177,15 @@ impl OnnxDetector {
             .or_else(|| classes::default_names(count))
             .ok_or_else(|| DetectError::ClassesUnnamed { path: path.clone(), count })?;
 
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        let by_default = if device.kind == DeviceKind::Cpu { cores } else { 1 };
         let mut networks = vec![first];
-        for _ in 1..options.sessions.map_or(by_default, NonZeroUsize::get) {
-            networks.push(Network::new(open_session(&loaded, device, path, model)?, shape));
+        for _ in 1..options.sessions().get() {
+            networks.push(Network::new(model.session()?, shape));
         }
         let preparation = layout.preparation();
         let size = FrameSize { width: shape.width, height: shape.height };
         let reading = Arc::new(Reading {
-            picture: Picture { size, fit: preparation.fit, pixels: preparation.pixels },
+            picture: Picture { size, fit: preparation.fit, pixels: PixelFormat::GbrPlanes },
+            planes: preparation.planes(),
             levels: preparation.levels(),
             layout: Arc::clone(&layout),
             families: classes.iter().map(|class| Family::of(class)).collect(),
@@ -169,7 +201,7 @@ impl OnnxDetector {
             reasons,
             inputs: ports(&graph.inputs),
             outputs: ports(&graph.outputs),
-            picture: reading.picture,
+            picture: Picture { pixels: preparation.pixels, ..reading.picture },
             order: match shape.order {
                 Order::Planes => "planes",
                 Order::Pixels => "pixels",
@@ -183,8 +215,8 @@ impl OnnxDetector {
         let service = Service::start(networks, &reading)?;
         let stem = || path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let name = options.name.clone().unwrap_or_else(stem);
-        let sha256 = Sha256::digest(model).iter().map(|byte| format!("{byte:02x}")).collect();
-        tracing::debug!(model = name, layout = layout.name(), %device, "model opened");
+        let sha256 = Sha256::digest(model.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        tracing::debug!(model = name, layout = layout.name(), device = %options.device, "model opened");
         Ok(Self { name, sha256, explanation, reading, service })
     }
 
@@ -204,7 +236,8 @@ impl Detect for OnnxDetector {
     /// Neither the device nor batch and sessions are part of it: workers of different kinds share their
     /// detections.
     fn describe(&self, rate: Rate) -> Detector {
-        let Reading { picture, floor, overlap, .. } = &*self.reading;
+        let Reading { floor, overlap, .. } = &*self.reading;
+        let picture = self.explanation.picture;
         let settings = format!(
             "revision {REVISION}; picture {}x{} {:?} {:?}; floor {}; overlap {overlap}, across families \
              {ACROSS_FAMILIES}; most {MOST}",
@@ -281,8 +314,8 @@ fn refuse_mixing(network: &mut Network, shape: InputShape, path: &Path) -> Resul
     let mut answer = |own: usize, neighbours: Option<u32>| {
         for slot in 0..shape.batch {
             match neighbours {
-                _ if slot == own => network.fill(slot, &texture(1, 128), &UNCHANGED),
-                Some(seed) => network.fill(slot, &texture(seed, 255), &UNCHANGED),
+                _ if slot == own => network.fill(slot, &texture(1, 128), [0, 1, 2], &UNCHANGED),
+                Some(seed) => network.fill(slot, &texture(seed, 255), [0, 1, 2], &UNCHANGED),
                 None => network.clear(slot),
             }
         }

@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use camcount_domain::{Confidence, DetectedFrame, Detection, Frame, FrameSize, Picture};
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct Reading {
     pub(crate) picture: Picture,
     pub(crate) layout: Arc<dyn Layout>,
+    /// Which plane of a picture becomes which channel of the input.
+    pub(crate) planes: [usize; 3],
     pub(crate) levels: Levels,
     pub(crate) families: Vec<Family>,
     pub(crate) floor: Confidence,
@@ -81,17 +84,32 @@ impl Drop for Service {
     }
 }
 
+/// Where a session's time went.
+#[derive(Default)]
+struct Spent {
+    frames: usize,
+    waiting: Duration,
+    filling: Duration,
+    inferring: Duration,
+    reading: Duration,
+}
+
 fn work(mut network: Network, requests: &Receiver<Request>, reading: &Reading) {
-    while let Ok(first) = requests.recv() {
+    let mut spent = Spent::default();
+    loop {
+        let waiting = Instant::now();
+        let Ok(first) = requests.recv() else { break };
+        spent.waiting += waiting.elapsed();
         let mut batch = vec![first];
         // Take what is there; waiting for a fuller batch would delay live cameras.
         batch.extend(requests.try_iter().take(reading.batch - 1));
-        let answers = look(&mut network, &batch, reading);
+        spent.frames += batch.len();
+        let answers = look(&mut network, &batch, reading, &mut spent);
         let alone = batch.len() == 1;
         for (request, answer) in batch.into_iter().zip(answers) {
             // One bad frame fails its whole batch: the others get another chance, each by itself.
             let answer = match answer {
-                Err(_) if !alone => look(&mut network, std::slice::from_ref(&request), reading)
+                Err(_) if !alone => look(&mut network, std::slice::from_ref(&request), reading, &mut spent)
                     .pop()
                     .unwrap_or(Err(DetectError::Closed)),
                 answer => answer,
@@ -100,19 +118,37 @@ fn work(mut network: Network, requests: &Receiver<Request>, reading: &Reading) {
             let _ = request.reply.send(answer);
         }
     }
+    let ms = |spent: Duration| spent.as_millis() as u64;
+    tracing::debug!(
+        frames = spent.frames,
+        waiting_ms = ms(spent.waiting),
+        filling_ms = ms(spent.filling),
+        inferring_ms = ms(spent.inferring),
+        reading_ms = ms(spent.reading),
+        "session ended"
+    );
 }
 
 /// Looks at a batch; one answer a request, whatever happens.
-fn look(network: &mut Network, batch: &[Request], reading: &Reading) -> Vec<Answer> {
+fn look(network: &mut Network, batch: &[Request], reading: &Reading, spent: &mut Spent) -> Vec<Answer> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let started = Instant::now();
         for (slot, request) in batch.iter().enumerate() {
-            network.fill(slot, &request.frame.data, &reading.levels);
+            network.fill(slot, &request.frame.data, reading.planes, &reading.levels);
         }
         for slot in batch.len()..reading.batch {
             network.clear(slot);
         }
+        let filled = Instant::now();
+        spent.filling += filled - started;
         network.run(|outputs| -> Vec<Answer> {
-            batch.iter().enumerate().map(|(slot, request)| read(outputs, slot, request, reading)).collect()
+            let inferred = Instant::now();
+            spent.inferring += inferred - filled;
+            let answers =
+                batch.iter().enumerate().map(|(slot, request)| read(outputs, slot, request, reading));
+            let answers = answers.collect();
+            spent.reading += inferred.elapsed();
+            answers
         })
     }));
     match outcome {
@@ -207,8 +243,9 @@ mod tests {
         let shape = InputShape::planes(2, 64, 64);
         let size = FrameSize { width: 64, height: 64 };
         let reading = Arc::new(Reading {
-            picture: Picture { size, fit: Fit::Stretch, pixels: PixelFormat::Rgb },
+            picture: Picture { size, fit: Fit::Stretch, pixels: PixelFormat::GbrPlanes },
             layout: Arc::new(Fragile),
+            planes: [0, 1, 2],
             levels: Fragile.preparation().levels(),
             families: Vec::new(),
             floor: Confidence(1000),

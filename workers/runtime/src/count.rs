@@ -11,7 +11,7 @@ use camcount_domain::{
 };
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
-use crate::{BadFold, Fold, FoldRules, Handler, Ports, Run, handler::Stopped, trouble};
+use crate::{BadFold, Fold, FoldRules, Handler, Ports, Run, handler::Stopped, meter::Stage, trouble};
 
 /// Segments that one job folds at most. What is then due is a job of its own, so that nobody recounting a year holds
 /// a slot for hours.
@@ -89,6 +89,7 @@ impl CountHandler {
 
     /// Folds one segment: its counts and the state after it; `None` when it must be looked at again first.
     async fn fold(&self, next: NextFold) -> Result<Option<(SegmentCounts, Vec<u8>)>, Failure> {
+        let _folding = self.ports.meter.at(Stage::Folding);
         let found = match &next.outcome {
             Outcome::Detected(artifact) => match self.detections(&next, artifact).await? {
                 None => return Ok(None),
@@ -145,6 +146,7 @@ impl Handler for CountHandler {
             }
             let seq = next.segment.seq;
             let Some((counts, state)) = self.fold(next).await? else { break };
+            let _committing = self.ports.meter.at(Stage::Committing);
             let commit = SegmentCommit { pass: &args.pass, seq, counts: &counts, state: &state };
             match store.commit_segment(commit).await.map_err(trouble::of_store)? {
                 Committed::Now => {

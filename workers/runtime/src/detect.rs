@@ -15,6 +15,7 @@ use crate::{
     backdrops::Backdrops,
     handler::Stopped,
     look::{Found, Looking, Miss},
+    meter::Stage,
     trouble,
 };
 
@@ -78,6 +79,7 @@ impl DetectHandler {
     }
 
     async fn keep(&self, args: &DetectSegment, found: Found) -> Result<(), Failure> {
+        let _keeping = self.ports.meter.at(Stage::Keeping);
         let Found { bytes, frames } = found;
         let sha256 = detections::checksum(&bytes);
         let blob_key = keys::detections(args.camera, args.seq, &args.detector, &sha256);

@@ -24,7 +24,7 @@ pub use count::CountHandler;
 pub use detect::{DetectHandler, Detectors};
 pub use fold::{BadFold, Fold, FoldRules};
 pub use handler::{Handler, Handlers, Run};
-pub use meter::Meter;
+pub use meter::{Meter, Stage};
 pub use workers::{JobEnd, Workers, WorkersOptions};
 
 /// What handlers work with.

@@ -15,6 +15,7 @@ use crate::{
     Ports,
     backdrops::{Backdrops, Block},
     handler::Stopped,
+    meter::Stage,
     trouble,
 };
 
@@ -85,12 +86,17 @@ impl Looking {
         let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
         // Held for as long as its frames come, so that it is not forgotten meanwhile.
         let mut held = None;
-        for frame in self.frames(self.segment.frames_span(), self.detector.rate)? {
-            let frame = frame?;
+        let meter = &self.ports.meter;
+        let mut frames = self.frames(self.segment.frames_span(), self.detector.rate)?;
+        loop {
+            let decoding = meter.at(Stage::Decoding);
+            let Some(frame) = frames.next().transpose()? else { break };
+            drop(decoding);
             let backdrop = self.backdrop(frame.time, &mut held)?;
             if waiting.len() == IN_FLIGHT {
                 self.take(&mut waiting, &mut found)?;
             }
+            let _detecting = meter.at(Stage::Detecting);
             waiting.push_back(self.detect.submit(frame, frame_size, backdrop));
         }
         while !waiting.is_empty() {
@@ -98,6 +104,7 @@ impl Looking {
         }
         let found = SegmentDetections { frame_size, classes: self.detector.classes.clone(), frames: found };
         let frames = u32::try_from(found.frames.len()).unwrap_or(u32::MAX);
+        let _encoding = meter.at(Stage::Encoding);
         Ok(Found { bytes: detections::encode(&found)?, frames })
     }
 
@@ -114,7 +121,9 @@ impl Looking {
 
     fn take(&self, waiting: &mut VecDeque<Ticket>, found: &mut Vec<DetectedFrame>) -> Result<(), Miss> {
         if let Some(ticket) = waiting.pop_front() {
+            let detecting = self.ports.meter.at(Stage::Detecting);
             found.push(ticket.wait()?);
+            drop(detecting);
             self.ports.meter.looked_at_one();
         }
         Ok(())

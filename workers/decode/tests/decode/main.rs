@@ -4,7 +4,6 @@
 mod broken;
 mod cuts;
 mod footage;
-mod speed;
 mod streams;
 mod times;
 mod written;

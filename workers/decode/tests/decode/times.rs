@@ -52,7 +52,7 @@ fn pictures_are_laid_out_as_placement_says() {
     let recording = recording(&ffmpeg, &source);
     let size = FrameSize { width: 61, height: 47 };
     for fit in [Fit::Stretch, Fit::TopLeft { pad: 114 }, Fit::Centre { pad: 114 }] {
-        for pixels in [PixelFormat::Rgb, PixelFormat::Bgr, PixelFormat::Gray] {
+        for pixels in [PixelFormat::Rgb, PixelFormat::Bgr, PixelFormat::GbrPlanes, PixelFormat::Gray] {
             let picture = Picture { size, fit, pixels };
             let frame =
                 ffmpeg.frames(&recording, MediaSpan::ALL, EVERY, &picture).unwrap().next().unwrap().unwrap();
@@ -62,7 +62,13 @@ fn pictures_are_laid_out_as_placement_says() {
                     let inside = (left..left + width).contains(&x) && (top..top + height).contains(&y);
                     let at = (y * size.width + x) as usize * pixels.bytes();
                     let want = if inside { 250..=255 } else { 114..=114 };
-                    let got = &frame.data[at..at + pixels.bytes()];
+                    let plane = frame.data.len() / pixels.bytes();
+                    let got: Vec<u8> = (0..pixels.bytes())
+                        .map(|n| match pixels {
+                            PixelFormat::GbrPlanes => frame.data[n * plane + (y * size.width + x) as usize],
+                            _ => frame.data[at + n],
+                        })
+                        .collect();
                     assert!(got.iter().all(|byte| want.contains(byte)), "{picture:?} at {x},{y}: {got:?}");
                 }
             }
@@ -77,11 +83,13 @@ fn red_and_blue_are_not_swapped() {
         studio.ffmpeg("red.mkv", &["-f", "lavfi", "-i", "color=red:s=64x64:r=5:d=1", "-c:v", "ffv1"]);
     let ffmpeg = Ffmpeg::default();
     let recording = recording(&ffmpeg, &source);
-    for (pixels, red) in [(PixelFormat::Rgb, 0), (PixelFormat::Bgr, 2)] {
+    for (pixels, red, blue) in
+        [(PixelFormat::Rgb, 0, 2), (PixelFormat::Bgr, 2, 0), (PixelFormat::GbrPlanes, 128, 64)]
+    {
         let picture = Picture { size: FrameSize { width: 8, height: 8 }, fit: Fit::Stretch, pixels };
         let frame =
             ffmpeg.frames(&recording, MediaSpan::ALL, EVERY, &picture).unwrap().next().unwrap().unwrap();
-        assert!(frame.data[red] > 240 && frame.data[2 - red] < 15, "{pixels:?}: {:?}", &frame.data[..3]);
+        assert!(frame.data[red] > 240 && frame.data[blue] < 15, "{pixels:?}: {:?}", frame.data);
     }
 }
 

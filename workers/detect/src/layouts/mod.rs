@@ -44,6 +44,17 @@ impl Preparation {
     const ULTRALYTICS: Self =
         Self { fit: Fit::Centre { pad: 114 }, pixels: PixelFormat::Rgb, mean: [0.0; 3], divisor: [255.0; 3] };
 
+    /// For each channel of the model's, which plane of the picture it is: they come as green, blue, red.
+    pub(crate) fn planes(&self) -> [usize; 3] {
+        match self.pixels {
+            PixelFormat::Rgb => [2, 0, 1],
+            PixelFormat::Bgr => [1, 0, 2],
+            // No layout asks for these.
+            PixelFormat::GbrPlanes | PixelFormat::Gray => [0, 1, 2],
+        }
+    }
+
+    /// What each byte becomes, by channel of the model's.
     pub(crate) fn levels(&self) -> Levels {
         std::array::from_fn(|channel| {
             std::array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.divisor[channel])

@@ -38,6 +38,7 @@ pub(crate) fn frames(
     let format = match picture.pixels {
         PixelFormat::Rgb => "rgb24",
         PixelFormat::Bgr => "bgr24",
+        PixelFormat::GbrPlanes => "gbrp",
         PixelFormat::Gray => "gray",
     };
     let (full, high) = (picture.size.width, picture.size.height);
