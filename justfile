@@ -43,3 +43,15 @@ bench-memory:
 # Compare workers on NATS and Redis with bare loops over the same lanes.
 bench-queue:
     cargo test --release --package camcount-queue --test lanes -- --ignored --nocapture bench
+
+# Hold the whole pipeline against inference alone, decoding alone, and a pipeline of Python's.
+bench-pipeline:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    venv=$PWD/target/bench-venv
+    packages="onnxruntime==1.31.1 opencv-python==5.0.0.93 supervision==0.31.2 trackers==2.6.1"
+    # Without Python or its packages, the rest is measured all the same.
+    if { test -x "$venv/bin/python" || python3 -m venv "$venv"; } && "$venv/bin/pip" install --quiet $packages; then
+        export CAMCOUNT_BENCH_PYTHON=$venv/bin/python
+    fi
+    cargo test --release --test bench -- --ignored --nocapture
