@@ -36,6 +36,10 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
     cargo build
     target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
 
+# Store frame metadata in PostgreSQL, beside psql's COPY of the same rows (DATABASE_URL: a server of yours).
+bench-ingest:
+    cargo test --release -p camcount-store --test postgres -- --ignored --nocapture ingest
+
 # Show that memory does not grow with the footage: a minute, ten minutes, an hour.
 bench-memory:
     cargo test --test cli -- --ignored --nocapture memory

@@ -8,7 +8,12 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     commands::{
-        audit::AuditArgs, count::CountArgs, demo::DemoArgs, model::ModelCommand, replay::ReplayArgs,
+        audit::AuditArgs,
+        count::CountArgs,
+        demo::DemoArgs,
+        migrate::{MigrateArgs, PartitionsCommand},
+        model::ModelCommand,
+        replay::ReplayArgs,
         track::TrackArgs,
     },
     config::Settings,
@@ -65,6 +70,11 @@ pub(crate) enum Command {
     /// Models
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Bring the PostgreSQL database that many machines share to the newest schema, and open months ahead
+    Migrate(MigrateArgs),
+    /// The months that the PostgreSQL database has tables for
+    #[command(subcommand)]
+    Partitions(PartitionsCommand),
     /// Check what camcount needs, and say how to mend what is missing
     Doctor,
     /// Print a completion script for a shell

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use camcount_detect::Device;
+use camcount_store::DatabaseUrl;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use serde::Deserialize;
 
@@ -41,6 +42,9 @@ pub(crate) struct Settings {
     /// ONNX Runtime's shared library [default: looked for; ORT_DYLIB_PATH is heeded]
     #[arg(long, global = true, env = "CAMCOUNT_ONNXRUNTIME", value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
+    /// The PostgreSQL database that many machines share, like postgres://user:password@host/database
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
     /// What is logged to stderr, like info or camcount_runtime=debug [default: warn]
     #[arg(long, global = true, env = "CAMCOUNT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -73,6 +77,8 @@ pub(crate) struct Config {
     pub ffmpeg: camcount_decode::Options,
     /// See [`Settings::onnxruntime`].
     pub onnxruntime: Option<PathBuf>,
+    /// See [`Settings::database_url`]. It may hold a password, and may be meant for another program.
+    database_url: Option<String>,
     /// See [`Settings::log`].
     pub log: String,
     /// See [`Settings::log_format`].
@@ -124,6 +130,17 @@ impl Config {
             (None, None) => None,
             (given, file) => Some(layers.pick("onnxruntime", given, file, || Ok(PathBuf::new()), path)?),
         };
+        // No default either. What cannot be read is not shown: it may still hold a password.
+        let shown_url = |url: &String| match url.parse::<DatabaseUrl>() {
+            Ok(url) => url.to_string(),
+            Err(_) => "(unreadable)".to_owned(),
+        };
+        let database_url = match (&given.database_url, &from_file.database_url) {
+            (None, None) => None,
+            (given, file) => {
+                Some(layers.pick("database_url", given, file, || Ok(String::new()), shown_url)?)
+            }
+        };
         let log = layers.pick("log", &given.log, &from_file.log, || Ok("warn".to_owned()), String::clone)?;
         let log_format = layers.pick(
             "log_format",
@@ -134,7 +151,16 @@ impl Config {
         )?;
         let device = device.parse().with_context(|| Misuse(format!("the setting device is {device:?}")))?;
         let shown = layers.shown;
-        Ok(Self { data_dir, workers, device, ffmpeg, onnxruntime, log, log_format, shown })
+        Ok(Self { data_dir, workers, device, ffmpeg, onnxruntime, database_url, log, log_format, shown })
+    }
+
+    /// The database that many machines share.
+    pub(crate) fn database_url(&self) -> Result<DatabaseUrl> {
+        let url = self.database_url.as_deref().filter(|url| !url.is_empty());
+        let url = url.context(
+            "no database is named; set DATABASE_URL, or say --database-url postgres://user:password@host/database",
+        )?;
+        Ok(url.parse()?)
     }
 
     /// The settings as a TOML file that would give them, each with where it comes from.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod count;
 pub(crate) mod demo;
 mod doctor;
+pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod replay;
 pub(crate) mod track;
@@ -42,6 +43,8 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Track(args) => track::run(&args),
         Command::Demo(args) => demo::run(&args, config).await,
         Command::Model(command) => model::run(&command, config).await,
+        Command::Migrate(args) => migrate::migrate(&args, config).await,
+        Command::Partitions(command) => migrate::partitions(&command, config).await,
         Command::Doctor => doctor::run(config),
         Command::Config(ConfigCommand::Show) => {
             std::io::stdout().write_all(config.to_toml().as_bytes())?;

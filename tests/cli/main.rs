@@ -10,6 +10,7 @@ mod footage;
 mod harness;
 mod hostile;
 mod memory;
+mod migrate;
 mod model;
 mod pictures;
 mod replay;

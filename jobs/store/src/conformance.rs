@@ -34,6 +34,7 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     increments_add_up(&*empty().await).await;
     a_model_is_registered_once(&*empty().await).await;
     a_model_is_known_by_what_it_counted(&*empty().await).await;
+    names_are_in_the_order_of_their_bytes(&*empty().await).await;
     a_ruleset_and_a_state_come_back_as_they_were(&*empty().await).await;
 }
 
@@ -423,6 +424,24 @@ async fn increments_add_up(store: &dyn Store) {
     assert_eq!(visits, [sample().visits[0].clone(), more.visits[0].clone()]);
     let frames: Vec<_> = store.frames(&id).try_collect().await.unwrap();
     assert_eq!(frames, [sample().frames[0], more.frames[0]]);
+}
+
+async fn names_are_in_the_order_of_their_bytes(store: &dyn Store) {
+    let (_, id) = counted(store, "gate").await;
+    let mut counts = SegmentCounts::default();
+    for (line, class) in [("ärger", "car"), ("apple", "person"), ("Zebra", "car"), ("apple", "Bus")] {
+        let (line, class) = (line.to_owned(), class.to_owned());
+        counts.lines.push(LineBucket { line, class, ..sample().lines[0].clone() });
+    }
+    // One bucket in two parts.
+    counts.lines.push(counts.lines[0].clone());
+    commit(store, &id, 0, &counts).await;
+    let lines: Vec<_> = store.line_buckets(&id).try_collect().await.unwrap();
+    let lines: Vec<_> = lines.iter().map(|b| (b.line.as_str(), b.class.as_str(), b.count_out)).collect();
+    assert_eq!(
+        lines,
+        [("Zebra", "car", 1), ("apple", "Bus", 1), ("apple", "person", 1), ("ärger", "car", 2)]
+    );
 }
 
 async fn a_ruleset_and_a_state_come_back_as_they_were(store: &dyn Store) {

@@ -1,13 +1,16 @@
 //! Why the store refused or failed.
 
 use camcount_domain::{CameraId, DetectorVersion, MediaTime, PassId, RulesetVersion, Seq};
+use sqlx::postgres::PgDatabaseError;
+
+use crate::Month;
 
 /// Why the store refused or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The database did not do what was asked: unreachable, full, locked, of another schema.
-    #[error("the store at {place} failed to {verb}; {}", remedy(.source))]
+    #[error("the store at {place} failed to {verb}; {}", remedy(.place, .source))]
     Database {
         /// Where the database is, without credentials.
         place: String,
@@ -25,6 +28,36 @@ pub enum StoreError {
         /// What went wrong.
         #[source]
         source: sqlx::migrate::MigrateError,
+    },
+    /// The database has not been migrated to what this camcount needs.
+    #[error("the store at {place} has no schema or an older one; run camcount migrate")]
+    OlderSchema {
+        /// Where the database is, without credentials.
+        place: String,
+    },
+    /// The database was migrated by a newer camcount.
+    #[error("the store at {place} was migrated by a newer camcount; use that one")]
+    NewerSchema {
+        /// Where the database is, without credentials.
+        place: String,
+    },
+    /// A month is to be opened that is on its way out.
+    #[error("month {month} is being detached and dropped; open it again when that is done")]
+    MonthLeaves {
+        /// The month.
+        month: Month,
+    },
+    /// A month is to be detached that has no partitions.
+    #[error("month {month} is not open, so there is nothing to detach")]
+    MonthNotOpen {
+        /// The month.
+        month: Month,
+    },
+    /// A month is to be dropped that still belongs to the tables.
+    #[error("month {month} is not detached; detach and archive it before it is dropped")]
+    MonthNotDetached {
+        /// The month.
+        month: Month,
     },
     /// A row holds what no version of camcount writes.
     #[error("the store holds an unreadable {what}; restore it from a backup, or start a new data folder")]
@@ -86,8 +119,14 @@ impl StoreError {
     pub fn is_environment(&self) -> bool {
         let Self::Database { source, .. } = self else { return false };
         match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-            source => primary_code(source).is_some_and(|code| AWAY.iter().any(|(away, _)| *away == code)),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed => true,
+            source => match postgres_code(source) {
+                Some(code) => is_away(code),
+                None => primary_code(source).is_some_and(|code| AWAY.iter().any(|(away, _)| *away == code)),
+            },
         }
     }
 }
@@ -103,7 +142,11 @@ const AWAY: [(u32, &str); 6] = [
     (14, "it must be a file in a folder that can be written"),
 ];
 
-fn remedy(error: &sqlx::Error) -> &'static str {
+fn remedy(place: &str, error: &sqlx::Error) -> &'static str {
+    if place.starts_with("postgres:") { remedy_at_server(error) } else { remedy_on_disk(error) }
+}
+
+fn remedy_on_disk(error: &sqlx::Error) -> &'static str {
     /// "Is no database", and "is damaged".
     const NO_STORE: [u32; 2] = [26, 11];
     match primary_code(error) {
@@ -120,4 +163,33 @@ fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(error) = error else { return None };
     // The low byte is the primary code; the rest tells its kinds apart.
     Some(error.code()?.parse::<u32>().ok()? & 0xff)
+}
+
+/// Whether PostgreSQL's code says that it is away or busy
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn is_away(code: &str) -> bool {
+    // Connection trouble, transactions that gave way, out of space or connections, an operator's doing, I/O.
+    const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+    // Read-only, as after a failover; a lock that was not to be had.
+    CLASSES.contains(&code.get(..2).unwrap_or_default()) || ["25006", "55P03"].contains(&code)
+}
+
+fn remedy_at_server(error: &sqlx::Error) -> &'static str {
+    match (error, postgres_code(error)) {
+        (sqlx::Error::Io(_), _) => "is the server running, and are host and port right?",
+        (sqlx::Error::PoolTimedOut, _) => "is the server up, and does it allow enough connections?",
+        (sqlx::Error::Tls(_), _) => "check the server's certificate, and sslmode and sslrootcert in the URL",
+        (_, Some("28P01" | "28000")) => "check user and password in the URL, and pg_hba.conf on the server",
+        (_, Some("3D000")) => "create the database with createdb",
+        (_, Some("42501")) => "migrations and partitions need a user who owns the database and its tables",
+        (_, Some("53100")) => "free some space on the server's disk",
+        (_, Some("53300")) => "raise max_connections on the server, or use fewer processes",
+        (_, Some("25006")) => "this is a replica, name the primary in the URL",
+        _ => "the server's log may say more",
+    }
+}
+
+fn postgres_code(error: &sqlx::Error) -> Option<&str> {
+    let sqlx::Error::Database(error) = error else { return None };
+    error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code)
 }

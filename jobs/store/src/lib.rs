@@ -1,19 +1,28 @@
 //! The store: what camcount knows for certain. Cameras, recordings, segments, models, detectors, rulesets, passes
 //! and their counts, behind domain verbs; transactions never leak out.
 //!
-//! [`Store`] is the port. [`Sqlite`] is the embedded adapter. Every adapter passes the same `conformance` suite.
+//! [`Store`] is the port. [`Sqlite`] is the embedded adapter, [`Postgres`] the one that many machines share. Both pass
+//! the same `conformance` suite.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod model;
 mod port;
+mod postgres;
+mod rows;
 mod sqlite;
+#[cfg(feature = "conformance")]
+pub mod test_database;
 
 pub use error::StoreError;
 pub use model::{Model, ModelUse, Registered};
 pub use port::{
     Added, Artifact, CameraEvent, Committed, EventKind, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
     SegmentCommit, Store,
+};
+pub use postgres::{
+    BadDatabaseUrl, DatabaseUrl, MigrationStatus, Migrations, Month, MonthState, MonthStatus, Postgres,
+    PostgresOptions,
 };
 pub use sqlite::Sqlite;

@@ -52,6 +52,16 @@ const FRAMES: &str = "INSERT INTO frame_metadata (pass, media_us, detected, trac
 
 impl Sqlite {
     pub(super) async fn commit(&self, commit: SegmentCommit<'_>) -> Result<Committed, StoreError> {
+        loop {
+            match self.try_commit(commit).await? {
+                // The cursor got here between the fence and the look at where it stands.
+                Committed::OutOfOrder { due } if due == commit.seq => {}
+                committed => return Ok(committed),
+            }
+        }
+    }
+
+    async fn try_commit(&self, commit: SegmentCommit<'_>) -> Result<Committed, StoreError> {
         let failed = self.failed("commit a segment");
         let SegmentCommit { pass, seq, counts, state } = commit;
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
@@ -94,15 +104,11 @@ impl Sqlite {
 
     /// Why the cursor did not move.
     async fn refused(&self, pass: &PassId, seq: Seq) -> Result<Committed, StoreError> {
-        let next: Option<i64> = sqlx::query_scalar("SELECT next_seq FROM passes WHERE id = ?")
+        let next = sqlx::query_scalar("SELECT next_seq FROM passes WHERE id = ?")
             .bind(&pass.0)
             .fetch_optional(&self.reader)
             .await
             .map_err(self.failed("read a pass's cursor"))?;
-        match next {
-            None => Err(StoreError::NoPass(pass.clone())),
-            Some(next) if seq.0 < next => Ok(Committed::Before),
-            Some(next) => Ok(Committed::OutOfOrder { due: Seq(next) }),
-        }
+        Committed::not(pass, seq, next)
     }
 }

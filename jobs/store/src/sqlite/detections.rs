@@ -1,14 +1,13 @@
 //! What detection made of segments: attempts, artifacts, quarantine, and the events that tell of it.
 
-use camcount_domain::{CameraId, DetectSegment, DetectorVersion, MediaSpan, MediaTime};
-use sqlx::{Row, SqliteConnection};
+use camcount_domain::{CameraId, DetectSegment, MediaSpan};
+use sqlx::SqliteConnection;
 
 use super::Sqlite;
-use crate::{Artifact, CameraEvent, EventKind, Kept, Outcome, StoreError};
-
-/// Kinds of events as they are stored.
-const KINDS: [(EventKind, &str); 2] =
-    [(EventKind::Quarantined, "quarantined"), (EventKind::ArtifactForgotten, "artifact_forgotten")];
+use crate::{
+    Artifact, CameraEvent, EventKind, Kept, Outcome, StoreError,
+    rows::{StoredEvent, StoredOutcome},
+};
 
 impl Sqlite {
     pub(super) async fn insert_artifact(
@@ -16,6 +15,18 @@ impl Sqlite {
         job: &DetectSegment,
         artifact: &Artifact,
     ) -> Result<Kept, StoreError> {
+        loop {
+            if self.try_insert(job, artifact).await? {
+                return Ok(Kept::First);
+            }
+            // None when the one that was there has just been forgotten.
+            if let Some(outcome) = self.outcome_of(job).await? {
+                return Ok(Kept::not(outcome));
+            }
+        }
+    }
+
+    async fn try_insert(&self, job: &DetectSegment, artifact: &Artifact) -> Result<bool, StoreError> {
         let kept = sqlx::query(
             "INSERT INTO detections (camera, seq, detector, state, blob_key, sha256, frames)
              VALUES (?, ?, ?, 'detected', ?, ?, ?)
@@ -31,18 +42,11 @@ impl Sqlite {
         .execute(&self.writer)
         .await
         .map_err(self.failed("keep an artifact"))?;
-        if kept.rows_affected() > 0 {
-            return Ok(Kept::First);
-        }
-        match self.outcome_of(job).await? {
-            Some(Outcome::Detected(winner)) => Ok(Kept::AlreadyThere(winner)),
-            Some(Outcome::Quarantined(_)) => Ok(Kept::Quarantined),
-            None => Err(StoreError::Corrupt { what: "detection" }),
-        }
+        Ok(kept.rows_affected() > 0)
     }
 
     pub(super) async fn outcome_of(&self, job: &DetectSegment) -> Result<Option<Outcome>, StoreError> {
-        let row = sqlx::query(
+        let row: Option<StoredOutcome> = sqlx::query_as(
             "SELECT state, reason, blob_key, sha256, frames FROM detections
              WHERE camera = ? AND seq = ? AND detector = ? AND state <> 'failing'",
         )
@@ -52,14 +56,7 @@ impl Sqlite {
         .fetch_optional(&self.reader)
         .await
         .map_err(self.failed("look up a segment's detections"))?;
-        Ok(row.map(|row| match row.get::<&str, _>("state") {
-            "detected" => Outcome::Detected(Artifact {
-                blob_key: row.get("blob_key"),
-                sha256: row.get("sha256"),
-                frames: row.get("frames"),
-            }),
-            _ => Outcome::Quarantined(row.get::<Option<String>, _>("reason").unwrap_or_default()),
-        }))
+        row.map(Outcome::try_from).transpose()
     }
 
     pub(super) async fn add_failure(&self, job: &DetectSegment, reason: &str) -> Result<u32, StoreError> {
@@ -131,7 +128,7 @@ impl Sqlite {
     }
 
     pub(super) async fn events_of(&self, camera: CameraId) -> Result<Vec<CameraEvent>, StoreError> {
-        let rows = sqlx::query(
+        let rows: Vec<StoredEvent> = sqlx::query_as(
             "SELECT kind, start_us, end_us, detector, detail FROM camera_events WHERE camera = ?
              ORDER BY start_us, kind, detector",
         )
@@ -139,21 +136,7 @@ impl Sqlite {
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("list camera events"))?;
-        rows.iter()
-            .map(|row| {
-                let kind: &str = row.get("kind");
-                let known = KINDS.iter().find(|(_, name)| *name == kind);
-                Ok(CameraEvent {
-                    kind: known.ok_or(StoreError::Corrupt { what: "kind of event" })?.0,
-                    span: MediaSpan {
-                        start: MediaTime(row.get("start_us")),
-                        end: MediaTime(row.get("end_us")),
-                    },
-                    detector: DetectorVersion(row.get("detector")),
-                    detail: row.get("detail"),
-                })
-            })
-            .collect()
+        rows.into_iter().map(CameraEvent::try_from).collect()
     }
 }
 
@@ -170,7 +153,7 @@ async fn tell(
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET detail = excluded.detail",
     )
     .bind(job.camera.to_string())
-    .bind(KINDS.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name))
+    .bind(kind.name())
     .bind(span.start.0)
     .bind(span.end.0)
     .bind(&job.detector.0)

@@ -1,13 +1,16 @@
 //! Cameras, detectors, rulesets, recordings and their segments.
 
 use camcount_domain::{
-    Camera, CameraId, Detector, DetectorVersion, FrameSize, MediaSpan, MediaTime, Rate, Recording, Ruleset,
-    RulesetVersion, Segment, Seq, cut,
+    Camera, CameraId, Detector, DetectorVersion, MediaSpan, Recording, Ruleset, RulesetVersion, Segment, Seq,
+    cut,
 };
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::Sqlite;
-use crate::{Added, StoreError};
+use crate::{
+    Added, StoreError,
+    rows::{StoredDetector, StoredRecording, StoredSegment, follows, ruleset},
+};
 
 impl Sqlite {
     pub(super) async fn insert_camera(&self, camera: &Camera) -> Result<(), StoreError> {
@@ -44,7 +47,7 @@ impl Sqlite {
     }
 
     pub(super) async fn detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError> {
-        let row = sqlx::query(
+        let row: StoredDetector = sqlx::query_as(
             "SELECT name, sha256, layout, settings, rate_mhz, classes FROM detectors WHERE version = ?",
         )
         .bind(&version.0)
@@ -52,15 +55,7 @@ impl Sqlite {
         .await
         .map_err(self.failed("read a detector"))?
         .ok_or_else(|| StoreError::NoDetector(version.clone()))?;
-        let classes: String = row.get("classes");
-        Ok(Detector {
-            name: row.get("name"),
-            sha256: row.get("sha256"),
-            layout: row.get("layout"),
-            settings: row.get("settings"),
-            rate: Rate { millihertz: row.get("rate_mhz") },
-            classes: serde_json::from_str(&classes).map_err(|_| StoreError::Corrupt { what: "detector" })?,
-        })
+        row.try_into()
     }
 
     pub(super) async fn insert_ruleset(&self, ruleset: &Ruleset) -> Result<RulesetVersion, StoreError> {
@@ -81,7 +76,7 @@ impl Sqlite {
             .await
             .map_err(self.failed("read a ruleset"))?
             .ok_or_else(|| StoreError::NoRuleset(version.clone()))?;
-        serde_json::from_str(&content).map_err(|_| StoreError::Corrupt { what: "ruleset" })
+        ruleset(&content)
     }
 
     pub(super) async fn append_recording(
@@ -119,13 +114,7 @@ impl Sqlite {
                 .fetch_one(&mut *tx)
                 .await
                 .map_err(&failed)?;
-        if let Some(end_us) = end_us.filter(|end_us| recording.span.start.0 < *end_us) {
-            return Err(StoreError::Overlap {
-                source_name: recording.source.clone(),
-                start: recording.span.start,
-                end: MediaTime(end_us),
-            });
-        }
+        follows(recording, end_us)?;
         let first = Seq(last_seq.map_or(0, |seq| seq + 1));
         sqlx::query(
             "INSERT INTO recordings (camera, first_seq, source, start_us, end_us, origin_us, width, height,
@@ -166,8 +155,8 @@ impl Sqlite {
     }
 
     pub(super) async fn recordings_of(&self, camera: CameraId) -> Result<Vec<(Seq, Recording)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT camera, first_seq, source, start_us AS recording_start_us, end_us AS recording_end_us,
+        let rows: Vec<StoredRecording> = sqlx::query_as(
+            "SELECT first_seq, source, start_us AS recording_start_us, end_us AS recording_end_us,
                     origin_us, width, height, frame_interval_us
              FROM recordings WHERE camera = ? ORDER BY first_seq",
         )
@@ -175,7 +164,7 @@ impl Sqlite {
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("list recordings"))?;
-        Ok(rows.iter().map(|row| (Seq(row.get("first_seq")), recording(camera, row))).collect())
+        Ok(rows.into_iter().map(|row| row.of(camera)).collect())
     }
 
     pub(super) async fn ends_of(
@@ -207,8 +196,8 @@ impl Sqlite {
         camera: CameraId,
         seq: Seq,
     ) -> Result<(Segment, Recording), StoreError> {
-        let row = sqlx::query(
-            "SELECT s.start_us, s.end_us, s.first, s.last, r.source, r.start_us AS recording_start_us,
+        let row: StoredSegment = sqlx::query_as(
+            "SELECT s.start_us, s.end_us, s.first, s.last, r.first_seq, r.source, r.start_us AS recording_start_us,
                     r.end_us AS recording_end_us, r.origin_us, r.width, r.height, r.frame_interval_us
              FROM segments s JOIN recordings r ON r.camera = s.camera AND r.first_seq = s.recording
              WHERE s.camera = ? AND s.seq = ?",
@@ -219,27 +208,6 @@ impl Sqlite {
         .await
         .map_err(self.failed("read a segment"))?
         .ok_or(StoreError::NoSegment { camera, seq })?;
-        let segment = Segment {
-            camera,
-            seq,
-            span: MediaSpan { start: MediaTime(row.get("start_us")), end: MediaTime(row.get("end_us")) },
-            first: row.get("first"),
-            last: row.get("last"),
-        };
-        Ok((segment, recording(camera, &row)))
-    }
-}
-
-fn recording(camera: CameraId, row: &SqliteRow) -> Recording {
-    Recording {
-        camera,
-        source: row.get("source"),
-        span: MediaSpan {
-            start: MediaTime(row.get("recording_start_us")),
-            end: MediaTime(row.get("recording_end_us")),
-        },
-        origin_us: row.get("origin_us"),
-        frame_size: FrameSize { width: row.get("width"), height: row.get("height") },
-        frame_interval_us: row.get("frame_interval_us"),
+        Ok(row.of(camera, seq))
     }
 }

@@ -1,30 +1,21 @@
 //! Registered models.
 
-use camcount_domain::{FrameSize, WallTime};
-use sqlx::{Row, sqlite::SqliteRow};
-
 use super::Sqlite;
-use crate::{Model, ModelUse, Registered, StoreError};
+use crate::{Model, ModelUse, Registered, StoreError, rows::StoredModel};
 
 impl Sqlite {
     pub(super) async fn insert_model(&self, model: &Model) -> Result<Registered, StoreError> {
         let failed = self.failed("register a model");
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
-        let there = sqlx::query("SELECT * FROM models WHERE name = ? AND version = ?")
-            .bind(&model.name)
-            .bind(&model.version)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(&failed)?;
+        let there: Option<StoredModel> =
+            sqlx::query_as("SELECT * FROM models WHERE name = ? AND version = ?")
+                .bind(&model.name)
+                .bind(&model.version)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(&failed)?;
         if let Some(there) = there {
-            let there = read(&there)?;
-            return match model.differs_from(&there) {
-                None => Ok(Registered::AlreadyThere(there)),
-                Some(by) => {
-                    let (name, version) = (there.name, there.version);
-                    Err(StoreError::ModelTaken { name, version, by })
-                }
-            };
+            return Registered::beside(model, there.try_into()?);
         }
         sqlx::query(
             "INSERT INTO models (name, version, sha256, layout, width, height, classes, bytes, added_us)
@@ -47,11 +38,12 @@ impl Sqlite {
     }
 
     pub(super) async fn all_models(&self) -> Result<Vec<Model>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM models ORDER BY name, added_us DESC, version DESC")
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.failed("list models"))?;
-        rows.iter().map(read).collect()
+        let rows: Vec<StoredModel> =
+            sqlx::query_as("SELECT * FROM models ORDER BY name, added_us DESC, version DESC")
+                .fetch_all(&self.reader)
+                .await
+                .map_err(self.failed("list models"))?;
+        rows.into_iter().map(Model::try_from).collect()
     }
 
     pub(super) async fn delete_model(&self, name: &str, version: &str) -> Result<(), StoreError> {
@@ -75,19 +67,4 @@ impl Sqlite {
         .map_err(self.failed("look for what a model counted"))?;
         Ok(ModelUse { passes: passes.unsigned_abs(), unfinished: unfinished.unsigned_abs() })
     }
-}
-
-fn read(row: &SqliteRow) -> Result<Model, StoreError> {
-    let classes: String = row.get("classes");
-    let bytes: i64 = row.get("bytes");
-    Ok(Model {
-        name: row.get("name"),
-        version: row.get("version"),
-        sha256: row.get("sha256"),
-        layout: row.get("layout"),
-        input: FrameSize { width: row.get("width"), height: row.get("height") },
-        classes: serde_json::from_str(&classes).map_err(|_| StoreError::Corrupt { what: "model" })?,
-        bytes: bytes.unsigned_abs(),
-        added: WallTime(row.get("added_us")),
-    })
 }

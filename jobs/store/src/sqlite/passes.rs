@@ -1,13 +1,12 @@
 //! Passes: opening them, and what is due for them.
 
-use camcount_domain::{
-    CameraId, CountPass, DetectSegment, DetectorVersion, MediaSpan, MediaTime, Pass, PassId, RulesetVersion,
-    Seq,
-};
-use sqlx::{Row, sqlite::SqliteRow};
+use camcount_domain::{CountPass, DetectSegment, Pass, PassId, Seq};
 
 use super::Sqlite;
-use crate::{NextFold, PassProgress, Scope, StoreError};
+use crate::{
+    NextFold, PassProgress, Scope, StoreError,
+    rows::{StoredDue, StoredPass, StoredProgress},
+};
 
 impl Sqlite {
     pub(super) async fn insert_pass(&self, pass: &Pass) -> Result<PassId, StoreError> {
@@ -37,7 +36,7 @@ impl Sqlite {
         per_pass: u32,
     ) -> Result<Vec<DetectSegment>, StoreError> {
         // The window keeps the search next to the cursor, however long the footage is.
-        let rows = sqlx::query(
+        let rows: Vec<StoredDue> = sqlx::query_as(
             "SELECT DISTINCT s.camera, s.seq, p.detector, s.seq - p.next_seq AS ahead FROM passes p
              JOIN segments s ON s.camera = p.camera AND s.seq >= p.next_seq AND s.seq < p.next_seq + ?1
                             AND (p.last_seq IS NULL OR s.seq <= p.last_seq)
@@ -52,15 +51,7 @@ impl Sqlite {
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("find due detections"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(DetectSegment {
-                    camera: camera_id(row)?,
-                    seq: Seq(row.get("seq")),
-                    detector: DetectorVersion(row.get("detector")),
-                })
-            })
-            .collect()
+        rows.into_iter().map(DetectSegment::try_from).collect()
     }
 
     pub(super) async fn counts_due(&self, scope: Scope<'_>) -> Result<Vec<CountPass>, StoreError> {
@@ -79,27 +70,14 @@ impl Sqlite {
     }
 
     pub(super) async fn fold_due(&self, id: &PassId) -> Result<Option<NextFold>, StoreError> {
-        let row = sqlx::query("SELECT * FROM passes WHERE id = ?")
+        let row: StoredPass = sqlx::query_as("SELECT * FROM passes WHERE id = ?")
             .bind(&id.0)
             .fetch_optional(&self.reader)
             .await
             .map_err(self.failed("read a pass"))?
             .ok_or_else(|| StoreError::NoPass(id.clone()))?;
-        let pass = Pass {
-            camera: camera_id(&row)?,
-            detector: DetectorVersion(row.get("detector")),
-            ruleset: RulesetVersion(row.get("ruleset")),
-            range: MediaSpan {
-                start: MediaTime(row.get("range_start_us")),
-                end: MediaTime(row.get("range_end_us")),
-            },
-            first: Seq(row.get("first_seq")),
-            last: row.get::<Option<i64>, _>("last_seq").map(Seq),
-        };
-        let seq = Seq(row.get("next_seq"));
-        if pass.last.is_some_and(|last| seq > last) {
-            return Ok(None);
-        }
+        let pass = row.pass()?;
+        let Some(seq) = row.next() else { return Ok(None) };
         let job = DetectSegment { camera: pass.camera, seq, detector: pass.detector.clone() };
         let Some(outcome) = self.outcome_of(&job).await? else { return Ok(None) };
         let (segment, recording) = self.segment_of(pass.camera, seq).await?;
@@ -109,13 +87,13 @@ impl Sqlite {
             segment,
             recording,
             outcome,
-            state: row.get("fold_state"),
+            state: row.fold_state,
             pass,
         }))
     }
 
     pub(super) async fn progress_of(&self, id: &PassId) -> Result<PassProgress, StoreError> {
-        let row = sqlx::query(
+        let row: StoredProgress = sqlx::query_as(
             "SELECT count(*) AS segments,
                     coalesce(sum(d.state = 'detected'), 0) AS detected,
                     coalesce(sum(d.frames = 0), 0) AS empty,
@@ -137,17 +115,7 @@ impl Sqlite {
         .await
         .map_err(self.failed("read a pass's progress"))?
         .ok_or_else(|| StoreError::NoPass(id.clone()))?;
-        Ok(PassProgress {
-            segments: row.get("segments"),
-            detected: row.get("detected"),
-            empty: row.get("empty"),
-            quarantined: row.get("quarantined"),
-            counted: row.get("counted"),
-            frames: row.get("frames"),
-            detected_us: row.get("detected_us"),
-            total_us: row.get("total_us"),
-            finished: row.get("finished"),
-        })
+        Ok(row.into())
     }
 }
 
@@ -157,9 +125,4 @@ fn ids(scope: Scope<'_>) -> Option<String> {
         Scope::All => None,
         Scope::Passes(passes) => Some(serde_json::json!(passes).to_string()),
     }
-}
-
-fn camera_id(row: &SqliteRow) -> Result<CameraId, StoreError> {
-    let text: &str = row.get("camera");
-    text.parse().map(CameraId).map_err(|_| StoreError::Corrupt { what: "camera id" })
 }

@@ -1,0 +1,9 @@
+DROP TABLE camera_events;
+DROP TABLE passes;
+DROP TABLE detections;
+DROP TABLE rulesets;
+DROP TABLE detectors;
+DROP TABLE models;
+DROP TABLE segments;
+DROP TABLE recordings;
+DROP TABLE cameras;

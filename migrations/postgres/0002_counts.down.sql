@@ -1,0 +1,15 @@
+DROP TABLE partition_log;
+DROP TABLE unplaced;
+DROP TABLE months;
+DROP TABLE frame_metadata_unplaced;
+DROP TABLE coverage_unplaced;
+DROP TABLE zone_buckets_unplaced;
+DROP TABLE line_buckets_unplaced;
+DROP TABLE visits_unplaced;
+DROP TABLE crossings_unplaced;
+DROP TABLE frame_metadata;
+DROP TABLE coverage;
+DROP TABLE zone_buckets;
+DROP TABLE line_buckets;
+DROP TABLE visits;
+DROP TABLE crossings;
