@@ -69,8 +69,8 @@ async fn step(
             take(shared, lane, waiting, pull, message).await?;
         }
         () = waiting.changed.notified() => {}
-        // The server forgets pulls with their connection.
-        _ = reconnected => *place = None,
+        // The server forgets pulls with their connection. This one may yet be of the new one, seen early.
+        _ = reconnected => return withdraw(shared, lane, waiting, place).await,
         () = sleep_until(pull.heard + HEARTBEAT * MISSED) => return Err("the server has forgotten the pull".into()),
     }
     Ok(())

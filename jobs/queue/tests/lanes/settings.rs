@@ -6,7 +6,11 @@ use async_nats::jetstream::{self, stream};
 use camcount_domain::Lane;
 use camcount_queue::{BrokerOptions, ConnectError, LeaseTiming, Pushed, Standing, Verdict, connect};
 use futures::StreamExt;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+    net::TcpListener,
+    time::timeout,
+};
 
 use crate::{
     servers::{Broker, LEASE, STUCK, Server, options, url},
@@ -56,6 +60,32 @@ async fn passwords_are_used_and_not_shown() {
             assert!(!refusal.contains("hunter2") && !refusal.contains("anna"), "{refusal}");
         }
     }
+}
+
+#[tokio::test]
+async fn servers_that_are_too_old_are_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // No more than a client hears before it asks for anything.
+    let old = async {
+        let mut client = BufStream::new(listener.accept().await.unwrap().0);
+        let info = r#"INFO {"server_id":"old","version":"2.9.10","max_payload":1048576}"#;
+        client.write_all(format!("{info}\r\n").as_bytes()).await.unwrap();
+        client.flush().await.unwrap();
+        let mut line = String::new();
+        while client.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            if std::mem::take(&mut line).starts_with("PING") {
+                client.write_all(b"PONG\r\n").await.unwrap();
+                client.flush().await.unwrap();
+            }
+        }
+    };
+    let url = url(Broker::Nats, port);
+    let refused = tokio::select! {
+        connected = connect(&url, options("test")) => refusal(connected),
+        () = old => panic!("the client left without an answer"),
+    };
+    assert!(refused.contains("is version 2.9.10; install 2.11.0 or newer"), "{refused}");
 }
 
 /// What runs in a process of its own, since the certificates that are trusted are a matter of the environment.
