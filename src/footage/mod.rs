@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use camcount_decode::{Ffmpeg, Probe};
+use camcount_decode::{Clock, Copied, DecodeError, Ffmpeg, Probe};
 use camcount_domain::{Camera, CameraId, FrameSize, MediaSpan, MediaTime, Recording, content_hash};
 use camcount_store::Store;
 
@@ -23,6 +23,10 @@ const ENDINGS: [&str; 17] = [
     "3gp", "avi", "flv", "h264", "hevc", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ts",
     "webm", "wmv", "y4m",
 ];
+
+/// A longer recording is a broken clock, and would be cut into millions of segments: 31 days, for files of cameras hold
+/// a day at most.
+const LONGEST_RECORDING_US: i64 = 31 * 24 * 3_600_000_000;
 
 /// How footage is registered.
 pub(crate) struct Registering<'a> {
@@ -59,6 +63,8 @@ struct Found {
     /// What people know it by.
     name: String,
     probe: Probe,
+    /// From its first frame to its end, in microseconds.
+    length_us: i64,
     /// Media time of its first frame, where that is known.
     start: Option<MediaTime>,
 }
@@ -66,48 +72,58 @@ struct Found {
 impl Registering<'_> {
     /// Registers `input`, a file, a folder or a URL, as a camera.
     pub(crate) async fn register(&self, input: &str) -> Result<Registered> {
-        let (key, default_name, found) = if input.contains("://") {
-            let found = tokio::task::block_in_place(|| self.stream(input))?;
-            (format!("stream {}", found.source), found.name.clone(), vec![found])
+        if input.contains("://") {
+            let (name, file_name) = names_of_url(input);
+            let key = format!("stream {}", utf8(&self.place_of_copy(input, ""))?);
+            return self.enter(&key, &name, |_| Ok(vec![self.stream(input, &name, file_name)?])).await;
+        }
+        let path = Path::new(input);
+        let absolute = std::fs::canonicalize(path)
+            .with_context(|| format!("{input} cannot be opened; check the name and who may read it"))?;
+        let name = path.file_stem().or_else(|| absolute.file_stem()).unwrap_or_default().to_string_lossy();
+        if absolute.is_dir() {
+            let key = format!("folder {}", absolute.display());
+            self.enter(&key, &name, |known| self.folder(&absolute, known)).await
         } else {
-            let path = Path::new(input);
-            let absolute = std::fs::canonicalize(path)
-                .with_context(|| format!("{input} cannot be opened; check the name and who may read it"))?;
-            let name = path.file_stem().or_else(|| absolute.file_stem()).unwrap_or_default();
-            let name = name.to_string_lossy().into_owned();
-            if absolute.is_dir() {
-                let found = tokio::task::block_in_place(|| self.folder(&absolute))?;
-                (format!("folder {}", absolute.display()), name, found)
-            } else {
-                let key = format!("file {} {}", absolute.display(), fingerprint(&absolute)?);
-                let found = tokio::task::block_in_place(|| self.file(&absolute))?;
-                (key, name, vec![found])
-            }
-        };
-        self.enter(&key, self.name.unwrap_or(&default_name), found).await
+            let key = format!("file {} {}", absolute.display(), fingerprint(&absolute)?);
+            self.enter(&key, &name, |known| Ok(vec![self.file(&absolute, known)?])).await
+        }
     }
 
-    async fn enter(&self, key: &str, name: &str, mut found: Vec<Found>) -> Result<Registered> {
+    /// Enters the camera that `key` identifies, with the footage that `look` finds. It is told what of it is in the
+    /// store already.
+    async fn enter(
+        &self,
+        key: &str,
+        default_name: &str,
+        look: impl FnOnce(&[Recording]) -> Result<Vec<Found>>,
+    ) -> Result<Registered> {
+        let id = CameraId::of_footage(&format!("{key} {:?}", self.start));
+        let known = self.store.recordings(id).await?;
+        let known: Vec<_> = known.into_iter().map(|(_, recording)| recording).collect();
+        let mut found = tokio::task::block_in_place(|| look(&known))?;
         // Only clocks that all agree to be known order the footage; otherwise its names do.
         let all_known = found.iter().all(|f| f.start.is_some());
         if all_known {
             found.sort_by_key(|f| f.start);
         }
         let start_known = self.start.is_some() || all_known;
-        let key = format!("{key} {:?}", self.start);
-        let camera = Camera { id: CameraId::of_footage(&key), name: name.to_owned(), start_known };
+        let name = self.name.unwrap_or(default_name).to_owned();
+        let camera = Camera { id, name, start_known };
         self.store.register_camera(&camera).await?;
 
         let mut at = self.start.unwrap_or_default();
         let mut first: Option<(MediaTime, FrameSize)> = None;
-        let known = self.store.recordings(camera.id).await?;
-        let footage_us = found.iter().filter_map(|f| f.probe.duration_us).sum();
+        let footage_us = found.iter().fold(0_i64, |sum, f| sum.saturating_add(f.length_us));
         let segment_us = self.segment_us.unwrap_or_else(|| usual_segment_us(footage_us, self.workers));
-        for Found { source, name, probe, start } in found {
+        for Found { source, name, probe, length_us, start } in found {
             let begins = if all_known && self.start.is_none() { start.unwrap_or(at) } else { at };
             // Clocks of recorders that cut files without a gap overlap by their rounding.
             let begins = if begins < at && at.since_us(begins) <= 1_000_000 { at } else { begins };
-            let length_us = probe.duration_us.unwrap_or_default().max(0);
+            if length_us > LONGEST_RECORDING_US {
+                let days = length_us / (24 * 3_600_000_000);
+                bail!("{name} says that it is {days} days long, so its clock is wrong; split or convert it");
+            }
             let recording = Recording {
                 camera: camera.id,
                 source,
@@ -116,7 +132,7 @@ impl Registering<'_> {
                 frame_size: probe.frame_size,
                 frame_interval_us: probe.frame_interval_us,
             };
-            if let Some((_, before)) = known.iter().find(|(_, r)| r.source == recording.source)
+            if let Some(before) = known.iter().find(|r| r.source == recording.source)
                 && *before != recording
             {
                 bail!("{name} is not what it was when it was first counted; use another --data-dir");
@@ -129,7 +145,7 @@ impl Registering<'_> {
         Ok(Registered { camera, start, frame_size })
     }
 
-    fn folder(&self, folder: &Path) -> Result<Vec<Found>> {
+    fn folder(&self, folder: &Path, known: &[Recording]) -> Result<Vec<Found>> {
         let unreadable = || format!("the folder {} cannot be read", folder.display());
         let mut files = BTreeSet::new();
         for entry in std::fs::read_dir(folder).with_context(unreadable)? {
@@ -142,54 +158,108 @@ impl Registering<'_> {
         if files.is_empty() {
             bail!("the folder {} holds no videos ({})", folder.display(), ENDINGS.join(", "));
         }
-        files.iter().map(|file| self.file(file)).collect()
+        files.iter().map(|file| self.file(file, known)).collect()
     }
 
-    fn file(&self, file: &Path) -> Result<Found> {
-        let source = file.to_str().with_context(|| format!("{} is no UTF-8 path", file.display()))?;
+    fn file(&self, file: &Path, known: &[Recording]) -> Result<Found> {
+        let source = utf8(file)?.to_owned();
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut probe = self.ffmpeg.probe(source)?;
+        let probe = self.ffmpeg.probe(&source)?;
         let start = name_time::of_name(&name).or(probe.creation_time);
-        let mut source = source.to_owned();
-        if !probe.seeks_exactly || probe.duration_us.is_none() {
-            (source, probe) = self.copy(&source, &fingerprint(file)?, &name)?;
+        let declared = probe.duration_us.filter(|_| probe.seeks_exactly);
+        // What was found to end when it declares need not be read again, however often it is counted.
+        if let Some(length_us) = declared
+            && known
+                .iter()
+                .any(|r| r.source == source && r.origin_us == probe.start_us && r.span.len_us() == length_us)
+        {
+            return Ok(Found { source, name, probe, length_us, start });
         }
-        Ok(Found { source, name, probe, start })
+        let copy = self.place_of_copy(&source, &fingerprint(file)?);
+        if let Some(declared_us) = declared.filter(|_| !copy.exists()) {
+            let clock = self.clock(&source, &probe, &name)?;
+            if !clock.goes_back() {
+                let probe = probe.starting_at(clock.start_us);
+                let length_us = match probe.duration_us {
+                    Some(declared_us) if clock.last_us < declared_us => declared_us,
+                    _ => clock.last_us.saturating_add(probe.frame_interval_us),
+                };
+                return Ok(Found { source, name, probe, length_us, start });
+            }
+            self.copying(&name, declared_us, |report| self.ffmpeg.mend(&source, &clock, &copy, report))?;
+        }
+        self.copied(&source, &copy, name, start)
     }
 
-    fn stream(&self, url: &str) -> Result<Found> {
-        let path = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/');
-        let file = path.rsplit('/').next().unwrap_or("stream");
-        let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    fn stream(&self, url: &str, name: &str, file_name: &str) -> Result<Found> {
         let probe = self.ffmpeg.probe(url)?;
         if probe.duration_us.is_none() {
             bail!("{name} declares no end; count takes footage that ends");
         }
-        let start = name_time::of_name(file).or(probe.creation_time);
-        let (source, probe) = self.copy(url, "", &name)?;
-        Ok(Found { source, name, probe, start })
+        let start = name_time::of_name(file_name).or(probe.creation_time);
+        self.copied(url, &self.place_of_copy(url, ""), name.to_owned(), start)
     }
 
-    /// Copies what cannot be sought, once, and looks into the copy.
-    fn copy(&self, source: &str, fingerprint: &str, name: &str) -> Result<(String, Probe)> {
-        let key = content_hash(&[source.as_bytes(), fingerprint.as_bytes()]);
-        let copy = self.copies.join(key);
-        if !copy.exists() {
-            std::fs::create_dir_all(self.copies)
-                .with_context(|| format!("{} cannot be made", self.copies.display()))?;
-            let total_us = self.ffmpeg.probe(source)?.duration_us.unwrap_or_default();
-            let mut bar = FootageBar::new(&format!("copying {name}"), total_us);
-            // An interrupt ends the copying, and FFmpeg with it, and leaves nothing half-copied.
-            let _heeding = interrupt::heed();
-            self.ffmpeg.copy(source, &copy, |copied| {
-                bar.show(copied.media_us, 0);
-                if interrupt::is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-        }
-        let copy = copy.to_str().context("the data folder's path is not UTF-8")?.to_owned();
-        let probe = self.ffmpeg.probe(&copy)?;
-        Ok((copy, probe))
+    /// Reads the clock of a file.
+    fn clock(&self, source: &str, probe: &Probe, name: &str) -> Result<Clock> {
+        let mut bar =
+            FootageBar::new(&format!("reading the clock of {name}"), probe.duration_us.unwrap_or_default());
+        let _heeding = interrupt::heed();
+        Ok(self.ffmpeg.clock(source, probe, |us| {
+            bar.show(us, 0);
+            unless_interrupted()
+        })?)
     }
+
+    /// The copy of what cannot be sought, made if it is not there yet.
+    fn copied(&self, source: &str, copy: &Path, name: String, start: Option<MediaTime>) -> Result<Found> {
+        if !copy.exists() {
+            let total_us = self.ffmpeg.probe(source)?.duration_us.unwrap_or_default();
+            self.copying(&name, total_us, |report| self.ffmpeg.copy(source, copy, report))?;
+        }
+        let source = utf8(copy)?.to_owned();
+        let probe = self.ffmpeg.probe(&source)?;
+        let length_us = probe.duration_us.unwrap_or_default();
+        Ok(Found { source, name, probe, length_us, start })
+    }
+
+    /// Copies what `copy` says, and shows how far it is. An interrupt ends it, and leaves nothing half-copied.
+    fn copying(
+        &self,
+        name: &str,
+        total_us: i64,
+        copy: impl FnOnce(&mut dyn FnMut(Copied) -> ControlFlow<()>) -> Result<Copied, DecodeError>,
+    ) -> Result<()> {
+        std::fs::create_dir_all(self.copies)
+            .with_context(|| format!("{} cannot be made", self.copies.display()))?;
+        let mut bar = FootageBar::new(&format!("copying {name}"), total_us);
+        let _heeding = interrupt::heed();
+        copy(&mut |copied| {
+            bar.show(copied.media_us, 0);
+            unless_interrupted()
+        })?;
+        Ok(())
+    }
+
+    /// Where a copy of `source` lies, if there is one. A file of another `fingerprint` is another source.
+    fn place_of_copy(&self, source: &str, fingerprint: &str) -> PathBuf {
+        self.copies.join(content_hash(&[source.as_bytes(), fingerprint.as_bytes()]))
+    }
+}
+
+fn unless_interrupted() -> ControlFlow<()> {
+    if interrupt::is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is no UTF-8 path", path.display()))
+}
+
+/// What a stream is called, and the file name in its URL, which may tell a time.
+fn names_of_url(url: &str) -> (String, &str) {
+    let path = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/');
+    let file = path.rsplit('/').next().unwrap_or("stream");
+    (Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned(), file)
 }
 
 /// How long segments are where it was not said. Every one of them costs a start of FFmpeg and decoding from the key

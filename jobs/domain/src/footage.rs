@@ -22,8 +22,8 @@ pub struct Recording {
     pub camera: CameraId,
     /// Where its bytes are: a path, or a URL that FFmpeg opens.
     pub source: String,
-    /// From the first frame's media time to the end that the container declares. Frames may lie outside
-    /// when the container lies; they belong to the first and the last segment.
+    /// From the first frame's media time to the end that the container declares, or to that of the last frame where
+    /// it declares too early an end. Frames that lie outside all the same belong to the first and the last segment.
     pub span: MediaSpan,
     /// The container's presentation time, in microseconds, that is [`MediaSpan::start`] of `span`.
     pub origin_us: i64,

@@ -9,8 +9,9 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
+use ffmpeg_sidecar::command::FfmpegCommand;
 
-use crate::{DecodeError, Ffmpeg, process, source, written::Unfinished};
+use crate::{Clock, DecodeError, Ffmpeg, clock::Jump, process, source, written::Unfinished};
 
 /// How much was copied, so far or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,12 +47,53 @@ impl Ffmpeg {
     ) -> Result<Copied, DecodeError> {
         let answer = self.ask(source)?;
         answer.video_or_error(source)?;
-        let file = Unfinished::at(into);
         let mut command = self.command();
         command.args(["-dts_delta_threshold", JUMP_S, "-fflags", "+genpts"]);
-        source::input(&mut command, source, self.options.stall);
-        command.map("0:V:0").args(["-c", "copy", "-map_metadata", "0"]);
+        self.input(&mut command, source);
         command.format(if answer.is(&TIMELESS) { "avi" } else { "matroska" });
+        let (file, copied) = self.write_copy(command, source, into, &mut progress)?;
+        Ok(Copied { bytes: file.publish()?, ..copied })
+    }
+
+    /// Copies the video of the file `source` like [`Ffmpeg::copy`], and wherever its `clock` is set back, lets it go
+    /// on from where it was.
+    ///
+    /// # Errors
+    /// Besides those of [`Ffmpeg::copy`], [`DecodeError::BadClock`] when even the copy's clock is set back.
+    pub fn mend(
+        &self,
+        source: &str,
+        clock: &Clock,
+        into: &Path,
+        mut progress: impl FnMut(Copied) -> ControlFlow<()>,
+    ) -> Result<Copied, DecodeError> {
+        let mut command = self.command();
+        command.arg("-copyts");
+        self.input(&mut command, source);
+        // Every packet, so that their numbers are those of the clock.
+        command.args(["-copyinkf", "-bsf:v", &going_on(&clock.jumps)]).format("matroska");
+        let (file, copied) = self.write_copy(command, source, into, &mut progress)?;
+        let copy = file.path().to_string_lossy();
+        if self.clock(&copy, &self.probe(&copy)?, |_| progress(copied))?.goes_back() {
+            let detail = format!("they go back {} times, and nobody knows by how much", clock.jumps.len());
+            return Err(DecodeError::BadClock { source_name: source::redact(source), detail });
+        }
+        Ok(Copied { bytes: file.publish()?, ..copied })
+    }
+
+    fn input(&self, command: &mut FfmpegCommand, source: &str) {
+        source::input(command, source, self.options.stall);
+        command.map("0:V:0").args(["-c", "copy", "-map_metadata", "0"]);
+    }
+
+    fn write_copy(
+        &self,
+        mut command: FfmpegCommand,
+        source: &str,
+        into: &Path,
+        progress: &mut dyn FnMut(Copied) -> ControlFlow<()>,
+    ) -> Result<(Unfinished, Copied), DecodeError> {
+        let file = Unfinished::at(into);
         let mut name = std::ffi::OsString::from("file:");
         name.push(file.path());
         command.args(["-progress", "pipe:1", "-y"]).arg(name);
@@ -84,9 +126,19 @@ impl Ffmpeg {
             let detail = "not one packet of its video came".to_owned();
             return Err(DecodeError::Unreadable { source_name: source::redact(source), detail });
         }
-        copied.bytes = file.publish()?;
-        Ok(copied)
+        Ok((file, copied))
     }
+}
+
+/// The bitstream filter that sets times so that they go on over `jumps`: each packet follows the one before it as it
+/// did, but the first behind a jump. It knows of no unit but a packet's own duration, for releases of FFmpeg disagree
+/// on which one it computes in. Decoding times follow those of presentation from a distance that no reordering spans.
+fn going_on(jumps: &[Jump]) -> String {
+    let sum = |term: &dyn Fn(&Jump) -> String| jumps.iter().map(term).collect::<Vec<_>>().join("+");
+    let here = sum(&|jump| format!("eq(N,{})", jump.packet));
+    let durations = sum(&|jump| format!("{}*eq(N,{})", jump.durations, jump.packet));
+    let pts = format!("if(eq(N,0),PTS,PREV_OUTPTS+if({here},max(DURATION,1)*({durations}),PTS-PREV_INPTS))");
+    format!("setts=pts='{pts}':dts='max(PREV_OUTDTS,{pts}-64*max(DURATION,1))'")
 }
 
 /// Hands each report of `-progress` to `on_report` until that returns false.

@@ -86,6 +86,17 @@ pub enum DecodeError {
         /// FFmpeg's words.
         detail: String,
     },
+    /// Its frames have no times that could be true.
+    #[error(
+        "the time stamps of {source_name} make no sense ({detail}); if its frame rate is known, convert it, like \
+         ffmpeg -r 25 -i IN -c:v libx264 OUT.mp4"
+    )]
+    BadClock {
+        /// The footage.
+        source_name: String,
+        /// What is wrong with them.
+        detail: String,
+    },
     /// Reading it stopped before its end: a disk or network that fails.
     #[error("reading {source_name} broke off ({detail}); check the disk or network that it comes from")]
     BrokeOff {

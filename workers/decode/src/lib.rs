@@ -4,6 +4,7 @@
 //! everything blocks, so callers use threads that may block. What it promises: the frames of a recording, their
 //! times and their bytes are the same however the recording is cut into spans.
 
+mod clock;
 mod copy;
 mod encode;
 mod error;
@@ -18,6 +19,7 @@ mod slots;
 mod source;
 mod written;
 
+pub use clock::Clock;
 pub use copy::Copied;
 pub use encode::VideoWriter;
 pub use error::DecodeError;

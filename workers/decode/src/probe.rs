@@ -34,6 +34,10 @@ pub struct Probe {
     /// Whether it is a local file of which any span can be read on its own. Otherwise it must be copied
     /// first, see [`Ffmpeg::copy`].
     pub seeks_exactly: bool,
+    /// The unit of the packets' time stamps: numerator and denominator of a second.
+    pub(crate) time_base: (i64, i64),
+    /// How many frames at most are decoded before a frame that is shown before them.
+    pub(crate) reorder: usize,
 }
 
 /// The containers in which a local file is sought exactly.
@@ -66,6 +70,9 @@ pub(crate) struct Stream {
     codec_name: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
+    time_base: Option<String>,
+    #[serde(default)]
+    has_b_frames: usize,
     duration: Option<String>,
     #[serde(default)]
     disposition: Disposition,
@@ -118,6 +125,23 @@ struct FirstFrame {
     size: FrameSize,
 }
 
+impl Probe {
+    /// The same, of a source whose first frame is at `start_us`, though nobody can decode it.
+    #[must_use]
+    pub fn starting_at(mut self, start_us: i64) -> Self {
+        let end_us = self.duration_us.map(|us| us.saturating_add(from_us(&self.container, self.start_us)));
+        self.duration_us = end_us.map(|us| (us - from_us(&self.container, start_us)).max(0));
+        self.start_us = start_us;
+        self
+    }
+}
+
+/// Where a container counts its declared duration from: Matroska's header declares where the footage ends, counted
+/// from zero; the others, how long it is.
+fn from_us(container: &str, start_us: i64) -> i64 {
+    if container.contains("matroska") { start_us.max(0) } else { 0 }
+}
+
 impl Ffmpeg {
     /// What `source`, a path or a URL, is. Reads its head and decodes its first frame.
     ///
@@ -131,15 +155,14 @@ impl Ffmpeg {
         let rate = |text: &Option<String>| text.as_deref().and_then(interval_us);
         let frame_interval_us =
             rate(&video.avg_frame_rate).or_else(|| rate(&video.r_frame_rate)).unwrap_or(DEFAULT_INTERVAL_US);
-        // Matroska's header declares where the footage ends, counted from zero; the others, how long it is.
-        let from_us = if answer.is(&["matroska"]) { first.start_us.max(0) } else { 0 };
         let declared = [&video.duration, &answer.format.duration];
         let duration_us = declared.into_iter().flatten().find_map(|text| seconds_us(text));
         let created = [&video.tags.creation_time, &answer.format.tags.creation_time];
         Ok(Probe {
             container: answer.format.format_name.clone(),
             codec: video.codec_name.clone().unwrap_or_default(),
-            duration_us: duration_us.map(|us| (us - from_us).max(0)),
+            duration_us: duration_us
+                .map(|us| (us - from_us(&answer.format.format_name, first.start_us)).max(0)),
             start_us: first.start_us,
             frame_size: first.size,
             frame_interval_us,
@@ -149,6 +172,8 @@ impl Ffmpeg {
                 .flatten()
                 .find_map(|text| text.parse().ok().filter(|t: &MediaTime| t.0 > 0)),
             seeks_exactly: matches!(Place::of(source), Place::File(_)) && answer.is(&SEEKABLE),
+            time_base: video.time_base.as_deref().and_then(fraction).unwrap_or((1, 1)),
+            reorder: video.has_b_frames,
         })
     }
 
@@ -238,10 +263,15 @@ fn shown_size(line: &str) -> Option<FrameSize> {
     (width > 0 && height > 0).then_some(FrameSize { width: square, height })
 }
 
+/// `"30000/1001"` as two numbers.
+fn fraction(text: &str) -> Option<(i64, i64)> {
+    let (num, den) = text.split_once('/')?;
+    Some((num.parse().ok()?, den.parse().ok()?))
+}
+
 /// `"30000/1001"` as the time between two frames.
 fn interval_us(rate: &str) -> Option<i64> {
-    let (num, den) = rate.split_once('/')?;
-    let (num, den): (i64, i64) = (num.parse().ok()?, den.parse().ok()?);
+    let (num, den) = fraction(rate)?;
     let us = 1_000_000_i64.checked_mul(den)?.checked_div(num)?;
     (num > 0 && den > 0).then_some(us.max(1))
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod broken;
+mod clocks;
 mod cuts;
 mod footage;
 mod streams;
