@@ -7,6 +7,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     io::{self, Read},
     process::Stdio,
     sync::{
@@ -42,6 +43,16 @@ pub struct Frames {
     /// How far before the span decoding starts; `None` from the beginning.
     lead_us: Option<i64>,
     run: Option<Run>,
+    enough: Enough,
+}
+
+/// Whether the caller wants no more.
+struct Enough(Box<dyn Fn() -> bool + Send>);
+
+impl fmt::Debug for Enough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Enough")
+    }
 }
 
 /// What is asked for.
@@ -106,7 +117,8 @@ impl Ffmpeg {
         let wanted = Wanted { recording: recording.clone(), span, rate, picture: *picture };
         let lead_us = (span.start != MediaTime::MIN).then(|| lead_us(recording.frame_interval_us));
         let run = wanted.start(self, lead_us)?;
-        Ok(Frames { ffmpeg: self.clone(), wanted, lead_us, run: Some(run) })
+        let enough = Enough(Box::new(|| false));
+        Ok(Frames { ffmpeg: self.clone(), wanted, lead_us, run: Some(run), enough })
     }
 }
 
@@ -124,10 +136,17 @@ impl Frames {
         self.run.as_ref().map(|run| run.process.pid())
     }
 
+    /// The same frames, but no more of them once `enough` says so, also while none comes for a long time: then it
+    /// ends with [`DecodeError::Stopped`].
+    #[must_use]
+    pub fn until(self, enough: impl Fn() -> bool + Send + 'static) -> Self {
+        Self { enough: Enough(Box::new(enough)), ..self }
+    }
+
     fn advance(&mut self) -> Result<Option<Frame>, DecodeError> {
         let stall = self.ffmpeg.options.stall;
         while let Some(run) = self.run.take() {
-            if let Some(frame) = run.process.next(&run.frames, stall)? {
+            if let Some(frame) = run.process.next_unless(&self.enough.0, &run.frames, stall)? {
                 self.run = Some(run);
                 return Ok(Some(frame));
             }

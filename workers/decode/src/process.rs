@@ -16,6 +16,9 @@ use crate::{DecodeError, log::Log, source::redact};
 /// More than any answer of ffprobe about one file.
 const OUTPUT_BYTES: u64 = 16 << 20;
 
+/// How soon a caller who has had enough is heeded: not felt by whoever presses ctrl-C, and next to no work.
+const HEEDED_WITHIN: Duration = Duration::from_millis(100);
+
 /// A running child. Dropping it kills and reaps it.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -81,15 +84,35 @@ impl Process {
     /// # Errors
     /// [`DecodeError::Stalled`] when the child showed no sign of life for `stall`.
     pub(crate) fn next<T>(&self, from: &Receiver<T>, stall: Duration) -> Result<Option<T>, DecodeError> {
-        let mut life = self.log.life();
+        self.next_unless(&|| false, from, stall)
+    }
+
+    /// The same, unless the caller has had `enough` before it comes.
+    ///
+    /// # Errors
+    /// Also [`DecodeError::Stopped`] when he has.
+    pub(crate) fn next_unless<T>(
+        &self,
+        enough: &dyn Fn() -> bool,
+        from: &Receiver<T>,
+        stall: Duration,
+    ) -> Result<Option<T>, DecodeError> {
+        let source_name = || self.source_name.clone();
+        let tick = stall.min(HEEDED_WITHIN);
+        let (mut life, mut waited) = (self.log.life(), Duration::ZERO);
         loop {
-            match from.recv_timeout(stall) {
+            if enough() {
+                return Err(DecodeError::Stopped { source_name: source_name() });
+            }
+            match from.recv_timeout(tick) {
                 Ok(item) => return Ok(Some(item)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) if self.log.life() == life => {
-                    return Err(DecodeError::Stalled { source_name: self.source_name.clone(), stall });
-                }
-                Err(RecvTimeoutError::Timeout) => life = self.log.life(),
+                Err(RecvTimeoutError::Timeout) => waited += tick,
+            }
+            if self.log.life() != life {
+                (life, waited) = (self.log.life(), Duration::ZERO);
+            } else if waited >= stall {
+                return Err(DecodeError::Stalled { source_name: source_name(), stall });
             }
         }
     }

@@ -112,6 +112,8 @@ impl Looking {
     fn frames(&self, span: MediaSpan, rate: Rate) -> Result<impl Iterator<Item = Result<Frame, Miss>>, Miss> {
         self.go_on()?;
         let frames = self.ports.footage.frames(&self.recording, span, rate, &self.detect.picture())?;
+        let cancel = self.cancel.clone();
+        let frames = frames.until(move || cancel.is_cancelled());
         Ok(frames.map(|frame| self.go_on().and(frame.map_err(Miss::from))))
     }
 

@@ -1,6 +1,14 @@
 //! Broken footage, and children that misbehave.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use camcount_decode::{DecodeError, Ffmpeg, HwAccel, Options};
 use camcount_domain::{FrameSize, MediaSpan, Picture};
@@ -19,8 +27,8 @@ fn impatient() -> Ffmpeg {
 fn after_signal(signal: Signal) -> DecodeError {
     let studio = Studio::new();
     let source = studio.shoot("clip.mp4", 60, 15, &["-c:v", "libx264", "-preset", "ultrafast"]);
-    let ffmpeg = impatient();
-    let mut frames = ffmpeg.frames(&recording(&ffmpeg, &source), MediaSpan::ALL, EVERY, &LARGE).unwrap();
+    let recording = recording(&Ffmpeg::default(), &source);
+    let mut frames = impatient().frames(&recording, MediaSpan::ALL, EVERY, &LARGE).unwrap();
     frames.next().unwrap().unwrap();
     let pid = frames.pid().unwrap();
     kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
@@ -60,14 +68,36 @@ fn dropping_the_frames_ends_the_child() {
 }
 
 #[test]
+fn a_caller_who_has_enough_waits_for_nothing() {
+    let studio = Studio::new();
+    let source = studio.shoot("clip.mp4", 60, 15, &["-c:v", "libx264", "-preset", "ultrafast"]);
+    let ffmpeg = Ffmpeg::default();
+    let enough = Arc::new(AtomicBool::new(false));
+    let frames = ffmpeg.frames(&recording(&ffmpeg, &source), MediaSpan::ALL, EVERY, &LARGE).unwrap();
+    let mut frames = frames.until({
+        let enough = Arc::clone(&enough);
+        move || enough.load(Ordering::Relaxed)
+    });
+    frames.next().unwrap().unwrap();
+    let pid = frames.pid().unwrap();
+    // No frame comes any more, and for half a minute nobody would call the child stalled.
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::STOP).unwrap();
+    enough.store(true, Ordering::Relaxed);
+    let error = frames.find_map(Result::err).unwrap();
+    assert!(matches!(error, DecodeError::Stopped { .. }) && error.is_environment(), "{error}");
+    assert!(!Path::new(&format!("/proc/{pid}")).exists());
+}
+
+#[test]
 fn a_slow_caller_is_no_stalled_child() {
     let studio = Studio::new();
     let source = studio.shoot("clip.mp4", 4, 15, &[]);
-    let ffmpeg = Ffmpeg::new(Options { stall: Duration::from_millis(600), ..Options::default() });
-    let mut frames = ffmpeg.frames(&recording(&ffmpeg, &source), MediaSpan::ALL, EVERY, &LARGE).unwrap();
+    let ffmpeg = Ffmpeg::new(Options { stall: Duration::from_millis(1500), ..Options::default() });
+    let recording = recording(&Ffmpeg::default(), &source);
+    let mut frames = ffmpeg.frames(&recording, MediaSpan::ALL, EVERY, &LARGE).unwrap();
     frames.next().unwrap().unwrap();
     // The one thing that can only be shown by letting time pass.
-    std::thread::park_timeout(Duration::from_millis(1500));
+    std::thread::park_timeout(Duration::from_millis(3500));
     assert_eq!(frames.filter(Result::is_ok).count(), 59);
 }
 
