@@ -16,7 +16,7 @@
 //! | a disk or share that goes away, a detector that fails | `workers/runtime`: `blame.rs` |
 //! | detections that are damaged or lost | here; with their footage in `workers/runtime`: `counting.rs` |
 //! | camcount killed at any moment | `exactly_once.rs` |
-//! | footage | `footage.rs`; `workers/decode`: `broken.rs` |
+//! | footage | `hostile_footage.rs`; more in `workers/decode`: `broken.rs`, `clocks.rs` |
 
 use std::{
     fs,

@@ -9,6 +9,7 @@ mod exactly_once;
 mod footage;
 mod harness;
 mod hostile;
+mod hostile_footage;
 mod memory;
 mod migrate;
 mod model;
