@@ -110,7 +110,7 @@ pub(crate) fn count(clip: &Clip, model: &str) -> Option<Run> {
     for frame in &mut frames {
         frame.detections.retain(|found| wanted[usize::from(found.class)]);
     }
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     let tracked = frames.iter().map(|frame| tracker.step(frame, size)).collect();
     let crossings = crossings(&document, clip.lines.iter().map(|line| line.name.as_str()));
     Some(Run { crossings, size, seen: frames, tracked })

@@ -1,6 +1,6 @@
 //! What objects are called. Names follow from what they name, so whoever needs an object can find it.
 
-use camcount_domain::{CameraId, DetectorVersion, MediaTime, Seq, content_hash};
+use camcount_domain::{CameraId, DetectorVersion, Seq, content_hash};
 
 use crate::BlobError;
 
@@ -23,15 +23,6 @@ pub fn detections(camera: CameraId, seq: Seq, detector: &DetectorVersion, sha256
 #[must_use]
 pub fn detections_of(camera: CameraId, detector: &DetectorVersion) -> String {
     format!("detections/{camera}/{}/", part(&detector.0))
-}
-
-/// A copy of a stream that begins at `start`, in a container whose files end in `ending` (without the dot).
-/// One folder a day (UTC); in the order of their keys, those of one camera are in the order of time.
-#[must_use]
-pub fn recording(camera: CameraId, start: MediaTime, ending: &str) -> String {
-    let start: String = start.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
-    let (day, time) = start.split_once('T').unwrap_or(("unknown", &start));
-    format!("recordings/{camera}/{day}/{}.{}", part(time), part(ending))
 }
 
 /// A model, by the SHA-256 of its bytes.
@@ -108,10 +99,6 @@ mod tests {
             format!("detections/{}/yolox_s@0123456789abcdef/000000000042-00ff.parquet", camera())
         );
         assert_eq!(model("00ff"), "models/00ff.onnx");
-        assert_eq!(
-            recording(camera(), "2026-05-01T08:00:00.25Z".parse().unwrap(), "mkv"),
-            format!("recordings/{}/20260501/080000.250000Z.mkv", camera())
-        );
     }
 
     #[test]
@@ -124,7 +111,7 @@ mod tests {
             .inspect(|key| check(key).unwrap())
             .collect();
         assert_eq!(keys.len(), names.len());
-        check(&recording(camera(), MediaTime::MAX, "../../x")).unwrap();
+        check(&model("../../x")).unwrap();
     }
 
     #[test]

@@ -102,12 +102,6 @@ impl Sighting {
 }
 
 impl Tracker {
-    /// One that has seen nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Follows all objects into the next frame of a picture of `size`, and says who was seen in it.
     ///
     /// Frames come in order of media time. The detections are those of the wanted classes. Tracks are

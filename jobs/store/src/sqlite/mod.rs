@@ -72,17 +72,6 @@ impl Sqlite {
         Ok(Self { place, writer, reader })
     }
 
-    /// Takes the schema back to before the first migration, and all data with it.
-    ///
-    /// # Errors
-    /// When a migration has no way back.
-    pub async fn undo_migrations(&self) -> Result<(), StoreError> {
-        MIGRATIONS
-            .undo(&self.writer, 0)
-            .await
-            .map_err(|source| StoreError::Migration { place: self.place.clone(), source })
-    }
-
     /// Closes the connections; what was committed is in the file.
     pub async fn close(&self) {
         self.reader.close().await;

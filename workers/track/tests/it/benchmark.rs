@@ -45,7 +45,7 @@ fn score(sequence: &str, size: FrameSize, fps: f64) -> Option<(f64, f64, usize)>
     let (w, h) = (f64::from(size.width), f64::from(size.height));
     let (mut people, mut found, mut tracked, mut switches) = (0, 0, 0, 0);
     let mut number: BTreeMap<i64, TrackId> = BTreeMap::new();
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     for frame in 1..=*truth.keys().last().unwrap_or(&0) {
         let detection = |r: &Vec<f64>| {
             let edges = [r[2], r[3], r[2] + r[4], r[3] + r[5]].map(|v| v as f32);

@@ -26,7 +26,7 @@ fn person(x: f64, y: f64) -> Detection {
 
 /// The numbers seen in each frame, for frames at these times (ms).
 fn ids(frames: &[(i64, Vec<Detection>)]) -> Vec<Vec<u64>> {
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     frames
         .iter()
         .map(|(ms, detections)| {
@@ -77,7 +77,7 @@ fn two_who_pass_each_other_keep_their_numbers() {
     let at = |i: i64| 0.3 + 0.02 * i as f64;
     let frames: Vec<_> =
         (0..21).map(|i| (i * 100, vec![person(at(i), 0.5), person(1.0 - at(i), 0.53)])).collect();
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     for (ms, detections) in frames {
         let seen = tracker.step(&DetectedFrame { time: MediaTime(ms * 1000), detections }, SIZE);
         let first = seen.objects.iter().find(|o| o.track == TrackId(1)).unwrap();
@@ -179,7 +179,7 @@ fn faint_parts_of_an_object_that_is_seen_are_no_objects() {
 fn nonsense_is_survived() {
     let empty = Detection { bbox: BBox { left: 9, top: 9, right: 9, bottom: 9 }, ..person(0.5, 0.5) };
     let turned = Detection { bbox: BBox { left: 90, top: 90, right: 9, bottom: 9 }, ..person(0.5, 0.5) };
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     for time in [5, 5, 3, i64::MAX, i64::MIN, 0] {
         let frame =
             DetectedFrame { time: MediaTime(time), detections: vec![empty, turned, person(0.5, 0.5)] };
@@ -199,7 +199,7 @@ proptest! {
         ),
         cut in 0..40_usize,
     ) {
-        let (mut one, mut other, mut ms) = (Tracker::new(), Tracker::new(), 0);
+        let (mut one, mut other, mut ms) = (Tracker::default(), Tracker::default(), 0);
         for (index, (step, detections)) in frames.into_iter().enumerate() {
             ms += step;
             let detections = detections
