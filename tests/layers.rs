@@ -34,7 +34,7 @@ const FENCED: [(&str, &str); 6] = [
     ("sqlx", "jobs/store"),
     ("ffmpeg-", "workers/decode"),
     ("ort", "workers/detect"),
-    ("aws-sdk-", "jobs/blob"),
+    ("aws-", "jobs/blob"),
     ("async-nats", "jobs/queue"),
     ("redis", "jobs/queue"),
 ];

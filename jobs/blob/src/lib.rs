@@ -1,7 +1,7 @@
 //! Artifacts outside the store: where bytes lie, what they are called, how detections become Parquet, and
 //! how counts become files for analysts.
 //!
-//! An object never changes. It is named by what it holds, and the first one of a name wins.
+//! An object never changes. It is named by what it holds, and what is there stays.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -11,10 +11,12 @@ pub mod keys;
 pub mod models;
 mod parquet_file;
 mod port;
+mod s3;
 pub mod tables;
 
 pub use folder::Folder;
 pub use port::{BlobError, Blobs, Put};
+pub use s3::{S3, S3Options};
 
 /// Bytes as people write them.
 fn hex(bytes: &[u8]) -> String {

@@ -12,8 +12,12 @@ use bytes::Bytes;
 /// another.
 #[async_trait]
 pub trait Blobs: Send + Sync + 'static {
-    /// Stores `bytes` as `key`, unless an object of that key is there already: the first one wins. When this
-    /// returns, the object survives a crash; a crash before leaves the whole object or none.
+    /// Stores `bytes` as `key`, unless an object of that key is there already, which stays. When this returns, the
+    /// object survives a crash; a crash before leaves the whole object or none.
+    ///
+    /// Of puts of one key that race, one's object is there when all have returned, and whole; places that cannot
+    /// create "if missing" may say [`Put::Written`] to several of them. Nobody may depend on who was first: keys
+    /// follow from what they hold, or a row in the store says which object counts.
     ///
     /// # Errors
     /// [`BlobError::BadKey`] and [`BlobError::Storage`].
@@ -44,8 +48,9 @@ pub trait Blobs: Send + Sync + 'static {
     /// [`BlobError::BadKey`] and [`BlobError::Storage`].
     async fn delete(&self, key: &str) -> Result<(), BlobError>;
 
-    /// The first `limit` keys that begin with `prefix` and come after `after`, in the order of their bytes.
-    /// Any text may be a prefix, not only whole folders.
+    /// The first `limit` keys that begin with `prefix` and come after `after`, a key listed before. Those of one
+    /// folder come in the order of their bytes; how folders lie among each other differs between places (SeaweedFS
+    /// compares part by part) but not from page to page. Any text may be a prefix, not only whole folders.
     ///
     /// # Errors
     /// [`BlobError::Storage`].
@@ -63,7 +68,7 @@ pub trait Blobs: Send + Sync + 'static {
 pub enum Put {
     /// The object is there now.
     Written,
-    /// Another was there before, and stays.
+    /// One was there before, and stays.
     Kept,
 }
 

@@ -14,9 +14,9 @@ struct Temporary;
 impl Harness for Temporary {
     type Guard = TempDir;
 
-    async fn blobs(&self) -> (Arc<dyn Blobs>, TempDir) {
+    async fn blobs(&self) -> Option<(Arc<dyn Blobs>, TempDir)> {
         let folder = tempfile::tempdir().unwrap();
-        (Arc::new(Folder::open(folder.path()).unwrap()), folder)
+        Some((Arc::new(Folder::open(folder.path()).unwrap()), folder))
     }
 }
 
@@ -56,6 +56,16 @@ async fn nothing_stays_behind_a_put() {
         fs::read_dir(root.path().join(".incoming/0")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["lock"]);
     assert_eq!(folder.list("", None, 9).await.unwrap(), ["a/b"], "what is hidden is not listed");
+}
+
+#[tokio::test]
+async fn of_many_writers_exactly_one_writes() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::open(root.path()).unwrap();
+    let put = |n: u8| folder.put("a/b/c", Bytes::from(vec![n; 50_000]));
+    let puts = futures::future::join_all((0..16).map(put)).await;
+    let written = puts.into_iter().map(Result::unwrap).filter(|put| *put == Put::Written).count();
+    assert_eq!(written, 1);
 }
 
 #[tokio::test]

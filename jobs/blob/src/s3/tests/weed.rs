@@ -1,0 +1,129 @@
+//! A private SeaweedFS, on free ports and with a folder of its own. It ends when the last test that uses it does,
+//! or with the process.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_sdk_s3::config::Credentials;
+use tempfile::TempDir;
+
+use crate::s3::S3Options;
+
+pub(super) const ACCESS_KEY: &str = "camcount-test";
+pub(super) const SECRET_KEY: &str = "a-secret-that-nobody-may-print";
+pub(super) const BUCKET: &str = "footage";
+
+/// A running server.
+pub(super) struct Weed {
+    pub(super) port: u16,
+    next: AtomicUsize,
+    process: Child,
+    /// Whose end ends the server.
+    hold: Option<ChildStdin>,
+    _folder: TempDir,
+}
+
+impl Weed {
+    /// The server of this process; `None`, with a word on stderr, where SeaweedFS is not installed.
+    pub(super) fn shared() -> Option<Arc<Self>> {
+        static SHARED: Mutex<Weak<Weed>> = Mutex::new(Weak::new());
+        let program = program()?;
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = shared.upgrade() {
+            return Some(running);
+        }
+        // Somebody else may take a port between finding and using it.
+        let started = (0..5).find_map(|_| Self::start(&program)).map(Arc::new);
+        let weed = started.expect("SeaweedFS does not start");
+        *shared = Arc::downgrade(&weed);
+        Some(weed)
+    }
+
+    fn start(program: &Path) -> Option<Self> {
+        const PORTS: [&str; 10] = [
+            "master.port",
+            "master.port.grpc",
+            "volume.port",
+            "volume.port.grpc",
+            "filer.port",
+            "filer.port.grpc",
+            "s3.port.grpc",
+            "admin.port",
+            "admin.port.grpc",
+            "s3.port",
+        ];
+        let folder = TempDir::new().unwrap();
+        let free = PORTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = free.map(|listener| listener.local_addr().unwrap().port());
+        let flags = PORTS.iter().zip(ports).map(|(name, port)| format!("-{name}={port}"));
+        // The shell ends the server when this process closes its end of the pipe, for whatever reason.
+        let mut process = Command::new("sh")
+            .args(["-c", r#""$@" & exec >&2; cat; kill -9 $!"#, "sh"])
+            .arg(program)
+            .args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0"])
+            .args(["-webdav=false", "-admin.ui=false", "-master.telemetry=false"])
+            .arg(format!("-bucket={BUCKET}"))
+            .arg(format!("-dir={}", folder.path().display()))
+            .args(flags)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let hold = process.stdin.take();
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let ready = said.any(|line| line.contains("Press Ctrl+C"));
+        // Whatever else it says is read, or it would wait.
+        std::thread::spawn(move || said.for_each(drop));
+        let weed = Self { port: ports[9], next: AtomicUsize::new(0), process, hold, _folder: folder };
+        ready.then_some(weed)
+    }
+
+    /// An empty place in the bucket.
+    pub(super) fn options(&self) -> S3Options {
+        S3Options {
+            bucket: BUCKET.to_owned(),
+            prefix: format!("place-{}/", self.next.fetch_add(1, Relaxed)),
+            endpoint: Some(format!("http://127.0.0.1:{}", self.port)),
+            path_style: true,
+            region: Some("us-east-1".to_owned()),
+        }
+    }
+}
+
+impl Drop for Weed {
+    fn drop(&mut self) {
+        self.hold = None;
+        let _ = self.process.wait();
+    }
+}
+
+/// Settings with these credentials, whatever the environment holds.
+pub(super) fn credentials(access_key: &str, secret_key: &str) -> ConfigLoader {
+    let credentials = Credentials::new(access_key, secret_key, None, None, "the test");
+    aws_config::defaults(BehaviorVersion::latest()).credentials_provider(credentials)
+}
+
+fn program() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share"));
+    let data =
+        std::env::var_os("XDG_DATA_HOME").filter(|set| !set.is_empty()).map(PathBuf::from).or_else(home);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = data.map(|data| data.join("camcount/bin")).into_iter().chain(std::env::split_paths(&path));
+    let found = folders.map(|folder| folder.join("weed")).find(|program| program.is_file());
+    if found.is_none() {
+        eprintln!("SKIPPED: SeaweedFS is not installed; run infra/setup --dev");
+    }
+    found
+}
