@@ -116,6 +116,7 @@ CREATE TABLE detections (
     blob_key text,
     sha256   text,
     frames   bigint CHECK (frames >= 0),
+    spared   bigint CHECK (spared BETWEEN 0 AND frames),
     PRIMARY KEY (camera, seq, detector) INCLUDE (state),
     FOREIGN KEY (camera, seq) REFERENCES segments (camera, seq),
     CHECK ((state = 'detected') = (blob_key IS NOT NULL AND sha256 IS NOT NULL AND frames IS NOT NULL))
@@ -132,6 +133,7 @@ COMMENT ON COLUMN detections.reason IS 'Of the last failure.';
 COMMENT ON COLUMN detections.blob_key IS 'Name of the artifact in blob storage.';
 COMMENT ON COLUMN detections.sha256 IS 'Of the artifact''s bytes, in hex.';
 COMMENT ON COLUMN detections.frames IS 'Looked-at frames in the artifact.';
+COMMENT ON COLUMN detections.spared IS 'Of these, the ones that were spared inference.';
 
 -- Every commit updates a row here. `finished` seldom changes and next_seq is in no index, so these updates touch
 -- no index, and find room beside the row (fillfactor).

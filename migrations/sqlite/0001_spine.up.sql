@@ -75,6 +75,7 @@ CREATE TABLE detections (
     blob_key TEXT,                        -- of the artifact
     sha256   TEXT,                        -- of the artifact's bytes
     frames   INTEGER,                     -- looked-at frames in it
+    spared   INTEGER,                     -- of these, the ones that were spared inference
     PRIMARY KEY (camera, seq, detector),
     FOREIGN KEY (camera, seq) REFERENCES segments (camera, seq),
     CHECK ((state = 'detected') = (blob_key IS NOT NULL))

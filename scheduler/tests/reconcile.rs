@@ -59,7 +59,7 @@ async fn a_lost_queue_is_filled_again_from_the_store() {
     let reconciler = Reconciler::new(Arc::clone(&store), queue.clone(), 4);
     assert_eq!(reconciler.tick(Scope::All).await.unwrap().pushed, 4, "all of it is published again");
 
-    let artifact = Artifact { blob_key: "k".into(), sha256: "s".into(), frames: 1 };
+    let artifact = Artifact { blob_key: "k".into(), sha256: "s".into(), frames: 1, spared: 0 };
     let job = DetectSegment { camera: pass.camera, seq: Seq(0), detector: pass.detector.clone() };
     store.keep_artifact(&job, &artifact).await.unwrap();
     let due = reconciler.tick(Scope::All).await.unwrap();

@@ -5,11 +5,13 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
 use camcount_blob::tables::Origin;
 use camcount_decode::{Ffmpeg, redact};
+use camcount_detect::Gated;
 use camcount_domain::{Detector, DetectorVersion, MediaTime, Pass, PassId, Rate, Ruleset, rules::RulesDraft};
 use camcount_runtime::Detectors;
 use camcount_scheduler::plan_pass;
@@ -91,10 +93,23 @@ pub(crate) struct LookingArgs {
     /// How many frames a second are looked at, at most
     #[arg(long, default_value = "15", value_parser = parse_rate, value_name = "N")]
     pub fps: Rate,
+    /// Spare inference where nothing moves
+    #[arg(long, value_enum, default_value_t, value_name = "GATE")]
+    pub(crate) gate: GateKind,
     /// How long segments are, in seconds: the unit of work; counts do not depend on it [default: 10 to 60, the longer
     /// the footage, the longer]
     #[arg(long, value_parser = parse_seconds, value_name = "SECONDS")]
     pub segment: Option<i64>,
+}
+
+/// What spares inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum GateKind {
+    /// Every frame is inferred
+    #[default]
+    Off,
+    /// A frame in which nothing has moved since one inferred just before shows the same objects
+    Motion,
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
@@ -160,6 +175,11 @@ impl Counted {
     /// What was counted.
     pub(crate) fn pass(&self) -> &Pass {
         &self.pass
+    }
+
+    /// With which detector.
+    pub(crate) fn detector(&self) -> &Detector {
+        &self.detector
     }
 
     /// By which rules.
@@ -246,7 +266,10 @@ pub(crate) async fn count(
     let ffmpeg = Ffmpeg::new(config.ffmpeg.clone());
     tokio::task::block_in_place(|| ffmpeg.check())?;
     let mut detectors = Detectors::default();
-    let detect = models::open(request.looking, data, config).await?;
+    let mut detect = models::open(request.looking, data, config).await?;
+    if request.looking.gate == GateKind::Motion {
+        detect = Arc::new(Gated::new(detect));
+    }
     let detector = detectors.load(detect, request.looking.fps);
     let version = store.register_detector(&detector).await?;
 

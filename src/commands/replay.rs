@@ -153,7 +153,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let heading = Heading { camera: name, model: model.to_owned(), start, start_known };
     let mut tally = Tally::new(rules);
     tally.add(&counts);
-    let report = tally.report(&heading, Segments { counted: 1, ..Segments::default() });
+    let frames = detections.found.frames.len() as u64;
+    let report = tally.report(&heading, Segments { counted: 1, frames, ..Segments::default() });
     let mut out = BufWriter::new(std::io::stdout().lock());
     match args.format {
         Format::Table => report::table(&mut out, &report)?,

@@ -129,6 +129,10 @@ pub(crate) struct Segments {
     pub gap: u64,
     /// Given up after repeated failures; gaps as well.
     pub quarantined: u64,
+    /// Looked-at frames in those with detections.
+    pub frames: u64,
+    /// Of these, the ones that the gate spared inference.
+    pub spared: u64,
 }
 
 /// Names of what is reported.
@@ -288,6 +292,8 @@ impl From<PassProgress> for Segments {
             counted: progress.detected - progress.empty,
             gap: progress.empty,
             quarantined: progress.quarantined,
+            frames: progress.frames,
+            spared: progress.spared,
         }
     }
 }

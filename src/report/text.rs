@@ -56,6 +56,10 @@ pub(crate) fn table(mut out: impl Write, report: &Report) -> Result<()> {
     if segments.quarantined > 0 {
         write!(out, ", {} of the segments given up", segments.quarantined)?;
     }
+    write!(out, "; {} frames looked at", segments.frames)?;
+    if segments.spared > 0 {
+        write!(out, ", {} of them spared inference", segments.spared)?;
+    }
     writeln!(out)?;
     Ok(())
 }

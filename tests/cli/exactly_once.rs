@@ -26,6 +26,22 @@ fn any_cut_and_any_number_of_workers_count_the_same() {
     }
 }
 
+/// The last cut begins segments within the gate's slots.
+#[test]
+fn a_gate_spares_the_same_frames_however_footage_is_cut() {
+    let gated = |segment, workers| {
+        let mut args = args(street(), "motion", segment, workers);
+        args.extend(["--gate", "motion"]);
+        let document = Camcount::new().count(args);
+        (document["segments"]["spared"].as_u64().unwrap(), comparable(document))
+    };
+    let whole = gated("3600", "1");
+    assert!(whole.0 > 0, "nothing is spared");
+    for (segment, workers) in [("7", "3"), ("1.3", "8")] {
+        assert_eq!(gated(segment, workers), whole, "{segment} s, {workers} workers");
+    }
+}
+
 #[test]
 fn a_model_counts_the_same_however_footage_is_cut() {
     let (Some(video), Some(model)) =

@@ -7,6 +7,7 @@ mod audit;
 mod commands;
 mod exactly_once;
 mod footage;
+mod gate;
 mod harness;
 mod hostile;
 mod hostile_footage;

@@ -13,7 +13,7 @@ pub struct Detector {
     pub sha256: String,
     /// The recognised layout of the model's outputs, for people.
     pub layout: String,
-    /// Everything else that its detections depend on, spelled out: preprocessing, thresholds, revision.
+    /// Everything else that its detections depend on, spelled out: preprocessing, thresholds, gate, revision.
     pub settings: String,
     /// How often it looks.
     pub rate: Rate,

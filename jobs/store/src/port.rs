@@ -50,6 +50,8 @@ pub struct Artifact {
     pub sha256: String,
     /// Looked-at frames in it.
     pub frames: u32,
+    /// Of these, the ones that were spared inference.
+    pub spared: u32,
 }
 
 /// What became of keeping an artifact.
@@ -133,6 +135,8 @@ pub struct PassProgress {
     pub counted: u64,
     /// Looked-at frames in the detected ones.
     pub frames: u64,
+    /// Of these, the ones that were spared inference.
+    pub spared: u64,
     /// Media time of those with detections, in microseconds.
     pub detected_us: i64,
     /// Media time of all of them, in microseconds.

@@ -164,6 +164,7 @@ pub(crate) struct StoredOutcome {
     blob_key: Option<String>,
     sha256: Option<String>,
     frames: Option<i64>,
+    spared: Option<i64>,
 }
 
 impl TryFrom<StoredOutcome> for Outcome {
@@ -173,10 +174,11 @@ impl TryFrom<StoredOutcome> for Outcome {
         if row.state != "detected" {
             return Ok(Self::Quarantined(row.reason.unwrap_or_default()));
         }
-        let frames = row.frames.and_then(|frames| u32::try_from(frames).ok());
-        match (row.blob_key, row.sha256, frames) {
-            (Some(blob_key), Some(sha256), Some(frames)) => {
-                Ok(Self::Detected(Artifact { blob_key, sha256, frames }))
+        let [frames, spared] =
+            [row.frames, row.spared].map(|number| number.and_then(|number| u32::try_from(number).ok()));
+        match (row.blob_key, row.sha256, frames, spared) {
+            (Some(blob_key), Some(sha256), Some(frames), Some(spared)) => {
+                Ok(Self::Detected(Artifact { blob_key, sha256, frames, spared }))
             }
             _ => Err(StoreError::Corrupt { what: "detection" }),
         }
@@ -309,6 +311,8 @@ pub(crate) struct StoredProgress {
     counted: u64,
     #[sqlx(try_from = "i64")]
     frames: u64,
+    #[sqlx(try_from = "i64")]
+    spared: u64,
     detected_us: i64,
     total_us: i64,
     finished: bool,
@@ -316,9 +320,20 @@ pub(crate) struct StoredProgress {
 
 impl From<StoredProgress> for PassProgress {
     fn from(row: StoredProgress) -> Self {
-        let StoredProgress { segments, detected, empty, quarantined, counted, frames, .. } = row;
+        let StoredProgress { segments, detected, empty, quarantined, counted, frames, spared, .. } = row;
         let StoredProgress { detected_us, total_us, finished, .. } = row;
-        Self { segments, detected, empty, quarantined, counted, frames, detected_us, total_us, finished }
+        Self {
+            segments,
+            detected,
+            empty,
+            quarantined,
+            counted,
+            frames,
+            spared,
+            detected_us,
+            total_us,
+            finished,
+        }
     }
 }
 

@@ -2,13 +2,15 @@
 //! no model at all.
 //!
 //! Detection is stateless. What is found in a frame depends on the frame, on what [`Detect::describe`]
-//! spells out and, for the motion detector, on the [`Backdrop`] of the frame's block of media time. It does
-//! not depend on other frames, on their order, or on how many threads looked at them.
+//! spells out, for the motion detector on the [`Backdrop`] of the frame's block of media time, and behind a
+//! [`Gate`] on the frames of its slot. It does not depend on other frames, on the order in which they are looked
+//! at, or on how many threads did.
 
 mod classes;
 mod device;
 mod error;
 mod explanation;
+mod gate;
 mod graph;
 mod input;
 mod layouts;
@@ -23,11 +25,12 @@ mod ticket;
 
 use std::sync::Arc;
 
-use camcount_domain::{Detector, Frame, FrameSize, Picture, Rate};
+use camcount_domain::{Detector, Frame, FrameSize, MediaTime, Picture, Rate};
 
 pub use device::{Device, DeviceKind};
 pub use error::DetectError;
 pub use explanation::Explanation;
+pub use gate::{Gate, Gated};
 pub use library::{Installation, installation};
 pub use motion::{Backdrop, BackdropWanted, MotionDetector};
 pub use onnx::{OnnxDetector, OnnxOptions, layout_names};
@@ -44,6 +47,12 @@ pub trait Detect: Send + Sync {
 
     /// The backdrop that it wants to be given with every frame, if any.
     fn backdrop(&self) -> Option<BackdropWanted>;
+
+    /// What decides which frames of a recording it is spared; `None` when it is to be given all of them.
+    fn gate(&self, recording_start: MediaTime) -> Option<Gate> {
+        let _ = recording_start;
+        None
+    }
 
     /// Hands in a frame of a camera whose picture is `source` pixels. Blocks while the detector has enough
     /// waiting; the answer is in the ticket.

@@ -80,13 +80,13 @@ impl DetectHandler {
 
     async fn keep(&self, args: &DetectSegment, found: Found) -> Result<(), Failure> {
         let _keeping = self.ports.meter.at(Stage::Keeping);
-        let Found { bytes, frames } = found;
+        let Found { bytes, frames, spared } = found;
         let sha256 = detections::checksum(&bytes);
         let blob_key = keys::detections(args.camera, args.seq, &args.detector, &sha256);
         self.ports.blobs.put(&blob_key, bytes).await.map_err(trouble::of_blobs)?;
-        let artifact = Artifact { blob_key, sha256, frames };
+        let artifact = Artifact { blob_key, sha256, frames, spared };
         match self.ports.store.keep_artifact(args, &artifact).await.map_err(trouble::of_store)? {
-            Kept::First => tracing::debug!(frames, "segment detected"),
+            Kept::First => tracing::debug!(frames, spared, "segment detected"),
             Kept::AlreadyThere(_) | Kept::Quarantined => tracing::debug!("another was first"),
         }
         Ok(())

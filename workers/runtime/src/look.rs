@@ -1,13 +1,14 @@
 //! Looking at one segment, on a thread that may block: decoding, inference, and why there is no result.
 
-use std::{any::Any, collections::VecDeque, sync::Arc};
+use std::{any::Any, collections::VecDeque, error::Error, sync::Arc};
 
 use bytes::Bytes;
 use camcount_blob::detections::{self, ArtifactError};
 use camcount_decode::DecodeError;
-use camcount_detect::{Backdrop, BackdropWanted, Detect, DetectError, Ticket};
+use camcount_detect::{Backdrop, BackdropWanted, Detect, DetectError, Gate, Ticket};
 use camcount_domain::{
-    DetectedFrame, Detector, Frame, MediaSpan, MediaTime, Rate, Recording, Segment, SegmentDetections,
+    DetectedFrame, Detection, Detector, Frame, MediaSpan, MediaTime, Rate, Recording, Segment,
+    SegmentDetections,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +65,24 @@ pub(crate) struct Found {
     pub(crate) bytes: Bytes,
     /// Looked-at frames in it.
     pub(crate) frames: u32,
+    /// Of these, the ones that were spared inference.
+    pub(crate) spared: u32,
+}
+
+/// A frame that is on its way through the detector.
+enum Waiting {
+    Inferred(Ticket),
+    /// It shows what the frame before it showed.
+    Spared(MediaTime),
+}
+
+/// What a segment's frames have shown so far.
+#[derive(Default)]
+struct Shown {
+    frames: Vec<DetectedFrame>,
+    spared: u32,
+    /// What was in the last inferred frame.
+    last: Vec<Detection>,
 }
 
 /// One segment to be looked at.
@@ -82,7 +101,11 @@ impl Looking {
     /// Looks at all frames of the segment.
     pub(crate) fn look(&self) -> Result<Found, Miss> {
         let frame_size = self.recording.frame_size;
-        let mut found = Vec::new();
+        let mut gate = self.detect.gate(self.recording.span.start);
+        let mut shown = Shown::default();
+        if let Some(gate) = &mut gate {
+            shown.last = self.approach(gate)?;
+        }
         let mut waiting = VecDeque::with_capacity(IN_FLIGHT);
         // Held for as long as its frames come, so that it is not forgotten meanwhile.
         let mut held = None;
@@ -92,20 +115,59 @@ impl Looking {
             let decoding = meter.at(Stage::Decoding);
             let Some(frame) = frames.next().transpose()? else { break };
             drop(decoding);
-            let backdrop = self.backdrop(frame.time, &mut held)?;
             if waiting.len() == IN_FLIGHT {
-                self.take(&mut waiting, &mut found)?;
+                self.take(&mut waiting, &mut shown)?;
             }
-            let _detecting = meter.at(Stage::Detecting);
-            waiting.push_back(self.detect.submit(frame, frame_size, backdrop));
+            let spared = gate.as_mut().is_some_and(|gate| gate.spares(&frame));
+            waiting.push_back(if spared {
+                Waiting::Spared(frame.time)
+            } else {
+                let backdrop = self.backdrop(frame.time, &mut held)?;
+                let _detecting = meter.at(Stage::Detecting);
+                Waiting::Inferred(self.detect.submit(frame, frame_size, backdrop))
+            });
         }
         while !waiting.is_empty() {
-            self.take(&mut waiting, &mut found)?;
+            self.take(&mut waiting, &mut shown)?;
         }
-        let found = SegmentDetections { frame_size, classes: self.detector.classes.clone(), frames: found };
+        let Shown { frames, spared, .. } = shown;
+        let found = SegmentDetections { frame_size, classes: self.detector.classes.clone(), frames };
         let frames = u32::try_from(found.frames.len()).unwrap_or(u32::MAX);
         let _encoding = meter.at(Stage::Encoding);
-        Ok(Found { bytes: detections::encode(&found)?, frames })
+        Ok(Found { bytes: detections::encode(&found)?, frames, spared })
+    }
+
+    /// Takes the gate over the frames between the start of the slot that the segment begins in and the segment, which
+    /// belong to others, and says what the last inferred one of them showed. Where they cannot be looked at, the
+    /// gate knows nothing, and the segment's own first frame is inferred.
+    fn approach(&self, gate: &mut Gate) -> Result<Vec<Detection>, Miss> {
+        let start = self.segment.frames_span().start;
+        let slot = gate.slot(start);
+        if start == MediaTime::MIN || slot.start == start {
+            return Ok(Vec::new());
+        }
+        let walked = self.if_readable(|| {
+            let mut gate = gate.clone();
+            let shown = self.last_inferred(&mut gate, MediaSpan { start: slot.start, end: start })?;
+            Ok((gate, shown))
+        })?;
+        let Some((walked, shown)) = walked else { return Ok(Vec::new()) };
+        *gate = walked;
+        Ok(shown)
+    }
+
+    /// What the last frame of `span` showed that the gate does not spare.
+    fn last_inferred(&self, gate: &mut Gate, span: MediaSpan) -> Result<Vec<Detection>, Miss> {
+        let mut last = None;
+        for frame in self.frames(span, self.detector.rate)? {
+            let frame = frame?;
+            if !gate.spares(&frame) {
+                last = Some(frame);
+            }
+        }
+        let Some(last) = last else { return Ok(Vec::new()) };
+        let backdrop = self.backdrop(last.time, &mut None)?;
+        Ok(self.detect.submit(last, self.recording.frame_size, backdrop).wait()?.detections)
     }
 
     /// The frames in `span`, for as long as the job is not cancelled.
@@ -121,13 +183,23 @@ impl Looking {
         if self.cancel.is_cancelled() { Err(Stopped.into()) } else { Ok(()) }
     }
 
-    fn take(&self, waiting: &mut VecDeque<Ticket>, found: &mut Vec<DetectedFrame>) -> Result<(), Miss> {
-        if let Some(ticket) = waiting.pop_front() {
-            let detecting = self.ports.meter.at(Stage::Detecting);
-            found.push(ticket.wait()?);
-            drop(detecting);
-            self.ports.meter.looked_at_one();
-        }
+    fn take(&self, waiting: &mut VecDeque<Waiting>, shown: &mut Shown) -> Result<(), Miss> {
+        let frame = match waiting.pop_front() {
+            Some(Waiting::Inferred(ticket)) => {
+                let detecting = self.ports.meter.at(Stage::Detecting);
+                let frame = ticket.wait()?;
+                drop(detecting);
+                shown.last.clone_from(&frame.detections);
+                frame
+            }
+            Some(Waiting::Spared(time)) => {
+                shown.spared += 1;
+                DetectedFrame { time, detections: shown.last.clone() }
+            }
+            None => return Ok(()),
+        };
+        shown.frames.push(frame);
+        self.ports.meter.looked_at_one();
         Ok(())
     }
 
@@ -148,23 +220,52 @@ impl Looking {
 
     /// Looks at the block at the rate that yields the wanted number of samples.
     fn sample(&self, block: MediaSpan, wanted: BackdropWanted) -> Result<Option<Backdrop>, Miss> {
-        let samples = i64::from(wanted.samples.max(1));
-        let per_sample_us = (block.len_us() / samples).max(1);
+        let per_sample_us = (block.len_us() / i64::from(wanted.samples.max(1))).max(1);
         let rate =
             Rate { millihertz: u32::try_from(1_000_000_000 / per_sample_us).unwrap_or(u32::MAX).max(1) };
-        // Containers round their ends, so the outer blocks are open.
-        let recording = self.recording.span;
-        let span = MediaSpan {
-            start: if block.start <= recording.start { MediaTime::MIN } else { block.start },
-            end: if block.end >= recording.end { MediaTime::MAX } else { block.end },
-        };
-        // Containers that declare far too early an end must not fill the memory.
-        let most = 2 * samples as usize;
-        let mut found = self.frames(span, rate)?.take(most).collect::<Result<Vec<_>, _>>()?;
+        let mut found = self.readable(block, rate, wanted)?;
         if found.is_empty() {
             // All its frames share a slot with one before the block, where the footage broke off.
-            found = self.frames(span, self.detector.rate)?.take(most).collect::<Result<_, _>>()?;
+            found = self.readable(block, self.detector.rate, wanted)?;
         }
         Ok(Backdrop::median(&found))
+    }
+
+    /// The frames of a block at `rate`, as far as they can be read. A block that fails as a whole is read in pieces, and
+    /// those that fail are left out: pieces of the block and not segments, so that the cut changes nothing; and
+    /// where all can be read after all, these are the frames of the whole.
+    fn readable(&self, block: MediaSpan, rate: Rate, wanted: BackdropWanted) -> Result<Vec<Frame>, Miss> {
+        // Containers that declare far too early an end must not fill the memory.
+        let most = 2 * wanted.samples as usize;
+        let read = |span: MediaSpan, most| -> Result<Vec<Frame>, Miss> {
+            // Containers round their ends, so the outer ones are open.
+            let recording = self.recording.span;
+            let span = MediaSpan {
+                start: if span.start <= recording.start { MediaTime::MIN } else { span.start },
+                end: if span.end >= recording.end { MediaTime::MAX } else { span.end },
+            };
+            self.frames(span, rate)?.take(most).collect()
+        };
+        if let Some(whole) = self.if_readable(|| read(block, most))? {
+            return Ok(whole);
+        }
+        let mut found = Vec::new();
+        for piece in wanted.pieces(block) {
+            found.extend(self.if_readable(|| read(piece, most - found.len()))?.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    /// What `read` gives, which is tried twice. Nothing, when it fails by no fault but the footage's own.
+    fn if_readable<T>(&self, read: impl Fn() -> Result<T, Miss>) -> Result<Option<T>, Miss> {
+        let twice = read().or_else(|miss| if miss.is_environment() { Err(miss) } else { read() });
+        match twice {
+            Err(miss) if miss.is_environment() || trouble::try_around(self).is_err() => Err(miss),
+            Err(miss) => {
+                tracing::warn!(error = &miss as &dyn Error, "footage beside the segment cannot be looked at");
+                Ok(None)
+            }
+            Ok(read) => Ok(Some(read)),
+        }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn of_blobs(error: BlobError) -> Failure {
 
 /// What around a segment is out of order.
 #[derive(Debug, thiserror::Error)]
-enum Sick {
+pub(crate) enum Sick {
     #[error("the footage cannot be read any more")]
     Footage(#[source] DecodeError),
     #[error("FFmpeg fails on a sound picture too; camcount doctor may tell why")]
@@ -67,7 +67,7 @@ pub(crate) async fn of_segment(miss: Miss, looking: Arc<Looking>) -> Result<Miss
 }
 
 /// Tries all that looking at a segment takes, but for the segment.
-fn try_around(Looking { ports, recording, detect, .. }: &Looking) -> Result<(), Sick> {
+pub(crate) fn try_around(Looking { ports, recording, detect, .. }: &Looking) -> Result<(), Sick> {
     ports.footage.reads(&recording.source).map_err(Sick::Footage)?;
     ports.footage.decodes().map_err(Sick::Ffmpeg)?;
     let picture = detect.picture();

@@ -28,10 +28,11 @@ impl Postgres {
 
     async fn try_insert(&self, job: &DetectSegment, artifact: &Artifact) -> Result<bool, StoreError> {
         let kept = sqlx::query(
-            "INSERT INTO detections AS d (camera, seq, detector, state, blob_key, sha256, frames)
-             VALUES ($1::uuid, $2, $3, 'detected', $4, $5, $6)
+            "INSERT INTO detections AS d (camera, seq, detector, state, blob_key, sha256, frames, spared)
+             VALUES ($1::uuid, $2, $3, 'detected', $4, $5, $6, $7)
              ON CONFLICT (camera, seq, detector) DO UPDATE SET state = 'detected',
-                    blob_key = excluded.blob_key, sha256 = excluded.sha256, frames = excluded.frames
+                    blob_key = excluded.blob_key, sha256 = excluded.sha256, frames = excluded.frames,
+                    spared = excluded.spared
              WHERE d.state = 'failing'",
         )
         .bind(job.camera.to_string())
@@ -40,6 +41,7 @@ impl Postgres {
         .bind(&artifact.blob_key)
         .bind(&artifact.sha256)
         .bind(i64::from(artifact.frames))
+        .bind(i64::from(artifact.spared))
         .execute(&self.verbs)
         .await
         .map_err(self.failed("keep an artifact"))?;
@@ -48,7 +50,7 @@ impl Postgres {
 
     pub(super) async fn outcome_of(&self, job: &DetectSegment) -> Result<Option<Outcome>, StoreError> {
         let row: Option<StoredOutcome> = sqlx::query_as(
-            "SELECT state, reason, blob_key, sha256, frames FROM detections
+            "SELECT state, reason, blob_key, sha256, frames, spared FROM detections
              WHERE camera = $1::uuid AND seq = $2 AND detector = $3 AND state <> 'failing'",
         )
         .bind(job.camera.to_string())

@@ -106,6 +106,7 @@ impl Postgres {
                     count(*) FILTER (WHERE d.frames = 0) AS empty,
                     count(*) FILTER (WHERE d.state = 'quarantined') AS quarantined,
                     coalesce(sum(d.frames), 0)::bigint AS frames,
+                    coalesce(sum(d.spared), 0)::bigint AS spared,
                     coalesce(sum(s.end_us - s.start_us) FILTER (WHERE d.state = 'detected'), 0)::bigint
                         AS detected_us,
                     sum(s.end_us - s.start_us)::bigint AS total_us,

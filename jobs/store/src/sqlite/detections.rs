@@ -28,10 +28,11 @@ impl Sqlite {
 
     async fn try_insert(&self, job: &DetectSegment, artifact: &Artifact) -> Result<bool, StoreError> {
         let kept = sqlx::query(
-            "INSERT INTO detections (camera, seq, detector, state, blob_key, sha256, frames)
-             VALUES (?, ?, ?, 'detected', ?, ?, ?)
+            "INSERT INTO detections (camera, seq, detector, state, blob_key, sha256, frames, spared)
+             VALUES (?, ?, ?, 'detected', ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET state = 'detected', blob_key = excluded.blob_key,
-                    sha256 = excluded.sha256, frames = excluded.frames WHERE state = 'failing'",
+                    sha256 = excluded.sha256, frames = excluded.frames, spared = excluded.spared
+                    WHERE state = 'failing'",
         )
         .bind(job.camera.to_string())
         .bind(job.seq.0)
@@ -39,6 +40,7 @@ impl Sqlite {
         .bind(&artifact.blob_key)
         .bind(&artifact.sha256)
         .bind(artifact.frames)
+        .bind(artifact.spared)
         .execute(&self.writer)
         .await
         .map_err(self.failed("keep an artifact"))?;
@@ -47,7 +49,7 @@ impl Sqlite {
 
     pub(super) async fn outcome_of(&self, job: &DetectSegment) -> Result<Option<Outcome>, StoreError> {
         let row: Option<StoredOutcome> = sqlx::query_as(
-            "SELECT state, reason, blob_key, sha256, frames FROM detections
+            "SELECT state, reason, blob_key, sha256, frames, spared FROM detections
              WHERE camera = ? AND seq = ? AND detector = ? AND state <> 'failing'",
         )
         .bind(job.camera.to_string())

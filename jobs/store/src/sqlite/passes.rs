@@ -99,6 +99,7 @@ impl Sqlite {
                     coalesce(sum(d.frames = 0), 0) AS empty,
                     coalesce(sum(d.state = 'quarantined'), 0) AS quarantined,
                     coalesce(sum(d.frames), 0) AS frames,
+                    coalesce(sum(d.spared), 0) AS spared,
                     coalesce(sum(CASE d.state WHEN 'detected' THEN s.end_us - s.start_us END), 0)
                         AS detected_us,
                     sum(s.end_us - s.start_us) AS total_us,

@@ -104,7 +104,7 @@ async fn the_first_artifact_wins_and_failures_add_up() {
 
     let kept = race(&stores, |n, store| {
         let job = job(&pass, 0);
-        let artifact = Artifact { blob_key: format!("{n}"), sha256: String::new(), frames: 1 };
+        let artifact = Artifact { blob_key: format!("{n}"), sha256: String::new(), frames: 1, spared: 0 };
         async move { store.keep_artifact(&job, &artifact).await.unwrap() }
     })
     .await;

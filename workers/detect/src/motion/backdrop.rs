@@ -28,6 +28,13 @@ impl BackdropWanted {
         let end = if number == last { recording.end } else { start.plus_us(width) };
         MediaSpan { start, end }
     }
+
+    /// A block in as many pieces as there are samples, for footage of which a part cannot be read.
+    pub fn pieces(&self, block: MediaSpan) -> impl Iterator<Item = MediaSpan> + use<> {
+        let pieces = i64::from(self.samples.max(1));
+        let edge = move |number| block.start.plus_us(block.len_us() * number / pieces);
+        (0..pieces).map(move |piece| MediaSpan { start: edge(piece), end: edge(piece + 1) })
+    }
 }
 
 /// The median of the samples, pixel by pixel, and how much they differ from it.
@@ -120,5 +127,7 @@ mod tests {
         assert_eq!((block(0), block(900)), (span(100, 120), span(120, 155)));
         let short = MediaSpan { start: MediaTime(0), end: MediaTime(5) };
         assert_eq!(wanted.block(MediaTime(3), short), short);
+        let pieces: Vec<_> = wanted.pieces(block(120)).collect();
+        assert_eq!(pieces, [span(120, 137), span(137, 155)]);
     }
 }

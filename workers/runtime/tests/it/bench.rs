@@ -154,7 +154,7 @@ impl Bench {
         let job = self.detection(seq);
         let blob_key = keys::detections(self.camera, job.seq, &job.detector, &sha256);
         self.blobs.put(&blob_key, bytes).await.unwrap();
-        let artifact = Artifact { blob_key, sha256, frames: found.frames.len() as u32 };
+        let artifact = Artifact { blob_key, sha256, frames: found.frames.len() as u32, spared: 0 };
         self.store.keep_artifact(&job, &artifact).await.unwrap();
         artifact
     }

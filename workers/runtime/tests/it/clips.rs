@@ -29,6 +29,12 @@ pub(crate) fn long_walk() -> &'static Path {
     WALK.get_or_init(|| made("long-walk", "320x240", "20.5", "x='mod(t*80,350)-30':y=90"))
 }
 
+/// As the first one, but once, and standing before the middle for the second third of the time.
+pub(crate) fn halting_walk() -> &'static Path {
+    static WALK: OnceLock<PathBuf> = OnceLock::new();
+    WALK.get_or_init(|| made("halting-walk", "320x240", "12", "x='35*(min(t,4)+max(t-8,0))-20':y=90"))
+}
+
 fn made(name: &str, size: &str, duration_s: &str, place: &str) -> PathBuf {
     let version = content_hash(&[size.as_bytes(), duration_s.as_bytes(), place.as_bytes()]);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version}.mp4"));

@@ -4,11 +4,13 @@
 
 mod bench;
 mod blame;
+mod blocks;
 mod clips;
 mod counting;
 mod detecting;
 mod faults;
 mod folding;
+mod gate;
 mod jobs;
 mod leases;
 mod once;
