@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use camcount_domain::{DetectedFrame, FrameSize, MediaTime, SegmentDetections, TrackedFrame};
@@ -33,6 +34,11 @@ pub(crate) struct Run {
     pub(crate) seen: Vec<DetectedFrame>,
     /// What the tracker makes of them.
     pub(crate) tracked: Vec<TrackedFrame>,
+    /// Looked-at frames, and how many of them were spared inference.
+    pub(crate) frames: u64,
+    pub(crate) spared: u64,
+    /// How long the program ran.
+    pub(crate) took: Duration,
 }
 
 impl Run {
@@ -90,8 +96,8 @@ pub(crate) fn replay<'l>(
     crossings(&run(&folder, &[&["replay", text], how, &drawn[..]].concat()), lines.map(|(name, _)| name))
 }
 
-/// Counts footage with default settings; `None` where model or footage are not.
-pub(crate) fn count(clip: &Clip, model: &str) -> Option<Run> {
+/// Counts footage with default settings but for the gate; `None` where model or footage are not.
+pub(crate) fn count(clip: &Clip, model: &str, gate: &str) -> Option<Run> {
     let footage = test_data(&clip.file)?;
     // Motion alone tells upright from lying shapes at best.
     let (model, classes) = if model == "motion" {
@@ -102,8 +108,11 @@ pub(crate) fn count(clip: &Clip, model: &str) -> Option<Run> {
     let drawn: Vec<String> = clip.lines.iter().map(|line| format!("{}: {}", line.name, line.drawn)).collect();
     let drawn: Vec<&str> = drawn.iter().flat_map(|line| ["--line", line]).collect();
     let folder = TempDir::new().unwrap();
-    let how = ["count", &footage, "--model", &model, "--classes", classes, "--segment", "3600"];
-    let document = run(&folder, &[&how[..], &drawn].concat());
+    let looking = ["--model", &model, "--gate", gate, "--segment", "3600"];
+    let started = Instant::now();
+    let document = run(&folder, &[&["count", &footage, "--classes", classes], &looking[..], &drawn].concat());
+    let took = started.elapsed();
+    let number = |name: &str| document["segments"][name].as_u64().unwrap();
 
     let SegmentDetections { frame_size: size, classes: names, mut frames } = artifact(folder.path());
     let wanted: Vec<bool> = names.iter().map(|name| classes.split(',').any(|class| class == name)).collect();
@@ -113,7 +122,8 @@ pub(crate) fn count(clip: &Clip, model: &str) -> Option<Run> {
     let mut tracker = Tracker::default();
     let tracked = frames.iter().map(|frame| tracker.step(frame, size)).collect();
     let crossings = crossings(&document, clip.lines.iter().map(|line| line.name.as_str()));
-    Some(Run { crossings, size, seen: frames, tracked })
+    let (looked_at, spared) = (number("frames"), number("spared"));
+    Some(Run { crossings, size, seen: frames, tracked, frames: looked_at, spared, took })
 }
 
 /// What the detector saw: the only artifact that was kept.
