@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Camcount, STREET, street, test_data};
+use crate::harness::{Camcount, STREET, ffmpeg, street, test_data};
 
 fn audit(camcount: &Camcount, input: &str, truth: &str, more: &[&str]) -> Value {
     let args = [&["audit", input, "--truth", truth, "--format", "json"], more].concat();
@@ -89,6 +89,27 @@ fn what_is_wrong_with_a_truth_is_named() {
     );
     let error = camcount.fails(1, [&["audit", street(), "--truth", "none.csv"], &STREET[..]].concat());
     assert!(error.contains("none.csv"), "{error}");
+}
+
+/// Two recordings with two minutes between them, in which a human saw somebody.
+#[test]
+fn what_happened_while_nobody_looked_is_not_missed() {
+    let camcount = Camcount::new();
+    let folder = camcount.path("gate");
+    fs::create_dir(&folder).unwrap();
+    for name in ["gate_2026-05-01_08-00-00.mp4", "gate_2026-05-01_08-02-10.mp4"] {
+        let file = folder.join(name);
+        ffmpeg(["-t", "10", "-i", street(), "-c", "copy", file.to_str().unwrap()]);
+    }
+    let truth = camcount.path("truth.csv");
+    let seen = "line,direction,time_s\nl,in,60\nl,in,120\nl,in,2026-05-01T08:01:00Z\nl,in,5\n";
+    fs::write(&truth, seen).unwrap();
+    // A line in the sky, over which nobody goes.
+    let line = ["--line", "l: 0,0.01 -> 0.1,0.01"];
+    let document = audit(&camcount, folder.to_str().unwrap(), truth.to_str().unwrap(), &line);
+    assert_eq!(numbers(&document["all"]), [4, 0, 0, 1, 0, 0]);
+    assert_eq!(document["all"]["unseen"], 3);
+    assert_eq!(document["moments"].as_array().unwrap().len(), 1);
 }
 
 /// True tracks are no worse than themselves, and detections are counted without footage.

@@ -1,11 +1,13 @@
 //! `camcount audit`: how right the counts are, held against a human's list or tracks that are known to be true.
 
+mod gaps;
 mod pairs;
 mod truth;
 mod verdict;
 
 use std::{
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -101,6 +103,8 @@ struct Counted {
     span: MediaSpan,
     size: FrameSize,
     rate: Option<FrameRate>,
+    /// When nobody looked, in microseconds since the start.
+    gaps: Vec<Range<i64>>,
     partial: bool,
 }
 
@@ -136,7 +140,7 @@ pub(crate) async fn run(args: &AuditArgs, config: &Config) -> Result<ExitCode> {
     };
     truth.retain(|event| counted.span.contains(counted.start.plus_us(event.at_us)));
 
-    let judged = names.iter().map(|name| judge(name, &truth, &counted.events, args.tolerance));
+    let judged = names.iter().map(|name| judge(name, &truth, &counted.events, args.tolerance, &counted.gaps));
     let (lines, moments): (Vec<_>, Vec<_>) = judged.unzip();
     let mut moments = moments.concat();
     moments.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
@@ -175,6 +179,7 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
     let (pass, start) = (counted.pass(), counted.start());
     let id = pass.id();
     let crossings: Vec<Crossing> = data.store.crossings(&id).try_collect().await?;
+    let gaps = gaps::gaps(&*data.store, pass, counted.detector()).await?;
     let (_, recording) = data.store.segment(pass.camera, pass.first).await?;
     Ok(Some(Counted {
         rules: counted.rules().clone(),
@@ -183,6 +188,7 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
         span: pass.range,
         size: recording.frame_size,
         rate: format!("1000000/{}", recording.frame_interval_us).parse().ok(),
+        gaps: gaps.into_iter().map(|gap| gap.start.since_us(start)..gap.end.since_us(start)).collect(),
         partial: data.store.progress(&id).await?.quarantined > 0,
     }))
 }
@@ -199,7 +205,7 @@ fn of_detections(args: &AuditArgs) -> Result<Counted> {
     let crossings = detections.count(rules.clone(), false)?.crossings;
     let crossings = crossings.into_iter().filter(|crossing| span.contains(crossing.time));
     let events = crossings.map(|crossing| event(crossing, start)).collect();
-    Ok(Counted { rules, events, start, span, size, rate: args.boxes_fps, partial: false })
+    Ok(Counted { rules, events, start, span, size, rate: args.boxes_fps, gaps: Vec::new(), partial: false })
 }
 
 /// The crossings of tracks that are known to be true.
@@ -220,12 +226,14 @@ fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
             verdict.counted,
             verdict.matched,
             verdict.missed,
+            verdict.unseen,
             verdict.made_up,
             verdict.confused,
         ];
-        let [truth, counted, matched, missed, made_up, confused] = numbers.map(|n| n.to_string());
+        let [truth, counted, matched, missed, unseen, made_up, confused] = numbers.map(|n| n.to_string());
         let accuracy = verdict.accuracy.map_or_else(|| "nothing to judge".to_owned(), shown);
-        ["".to_owned(), verdict.line.clone(), truth, counted, matched, missed, made_up, confused, accuracy]
+        let line = verdict.line.clone();
+        ["".to_owned(), line, truth, counted, matched, missed, unseen, made_up, confused, accuracy]
     };
     let rows: Vec<_> = audit.lines.iter().chain([&audit.all]).map(row).collect();
     let heads = [
@@ -235,6 +243,7 @@ fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
         "counted",
         "matched",
         "missed",
+        "in gaps",
         "false",
         "in/out confused",
         "accuracy (95 % interval)",

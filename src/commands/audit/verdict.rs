@@ -1,5 +1,7 @@
 //! Counted crossings held against true ones: what was missed, what was made up, what went the other way.
 
+use std::ops::Range;
+
 use camcount_domain::Direction;
 use serde::Serialize;
 
@@ -26,8 +28,10 @@ pub(super) struct LineVerdict {
     pub counted: u64,
     /// Counted ones that are true: same line and direction, about the same time.
     pub matched: u64,
-    /// True ones that were not counted.
+    /// True ones that were not counted, though somebody looked.
     pub missed: u64,
+    /// True ones that were not counted, since nobody looked: they fall into gaps.
+    pub unseen: u64,
     /// Counted ones that are not true.
     #[serde(rename = "false")]
     pub made_up: u64,
@@ -35,9 +39,9 @@ pub(super) struct LineVerdict {
     pub confused: u64,
     /// Matched ones whose classes differ, where the truth names one.
     pub other_class: u64,
-    /// Matched ones as a share of all, true and counted, each once.
+    /// Matched ones as a share of all, true and counted, each once, but for those in gaps.
     pub accuracy: Option<Share>,
-    /// Matched ones as a share of the true ones.
+    /// Matched ones as a share of the true ones outside gaps.
     pub recall: Option<Share>,
     /// Matched ones as a share of the counted ones.
     pub precision: Option<Share>,
@@ -92,12 +96,13 @@ impl Share {
     }
 }
 
-/// Holds one line's counted events against its true ones.
+/// Holds one line's counted events against its true ones. Nobody looked in `gaps`, which are counted as events are.
 pub(super) fn judge(
     line: &str,
     truth: &[Event],
     counted: &[Event],
     tolerance_us: i64,
+    gaps: &[Range<i64>],
 ) -> (LineVerdict, Vec<Moment>) {
     let of = |events: &[Event], direction: Direction| -> Vec<Event> {
         let mut chosen: Vec<Event> =
@@ -130,6 +135,9 @@ pub(super) fn judge(
         (*truth, *counted) = left;
     }
     for (truth, counted) in [left_in, left_out] {
+        let (unseen, truth): (Vec<_>, Vec<_>) =
+            truth.into_iter().partition(|event| gaps.iter().any(|gap| gap.contains(&event.at_us)));
+        verdict.unseen += unseen.len() as u64;
         verdict.missed += truth.len() as u64;
         verdict.made_up += counted.len() as u64;
         truth.into_iter().for_each(|event| note(What::Missed, event));
@@ -159,7 +167,7 @@ impl LineVerdict {
     fn with_shares(mut self) -> Self {
         let all = self.matched + self.missed + self.made_up + self.confused;
         self.accuracy = Share::of(self.matched, all);
-        self.recall = Share::of(self.matched, self.truth);
+        self.recall = Share::of(self.matched, self.truth - self.unseen);
         self.precision = Share::of(self.matched, self.counted);
         self
     }
@@ -172,6 +180,7 @@ impl LineVerdict {
             sum.counted += verdict.counted;
             sum.matched += verdict.matched;
             sum.missed += verdict.missed;
+            sum.unseen += verdict.unseen;
             sum.made_up += verdict.made_up;
             sum.confused += verdict.confused;
             sum.other_class += verdict.other_class;
@@ -193,7 +202,7 @@ mod tests {
     fn misses_false_ones_and_confusions_are_told_apart() {
         let truth = [events(Direction::In, &[1.0, 5.0, 20.0]), events(Direction::Out, &[10.0])].concat();
         let counted = [events(Direction::In, &[1.4, 30.0]), events(Direction::Out, &[5.2, 9.0])].concat();
-        let (verdict, moments) = judge("l", &truth, &counted, 1_500_000);
+        let (verdict, moments) = judge("l", &truth, &counted, 1_500_000, &[]);
         assert_eq!((verdict.truth, verdict.counted, verdict.matched), (4, 4, 2));
         assert_eq!((verdict.missed, verdict.made_up, verdict.confused), (1, 1, 1));
         let told: Vec<_> = moments.iter().map(|m| (m.time_s, m.what, m.direction)).collect();
@@ -202,6 +211,18 @@ mod tests {
             [(5.0, What::Confused, "in"), (20.0, What::Missed, "in"), (30.0, What::False, "in")]
         );
         assert_eq!(verdict.accuracy.map(|a| a.value), Some(0.4));
+    }
+
+    #[test]
+    fn what_falls_into_a_gap_is_neither_counted_nor_missed() {
+        let truth = events(Direction::In, &[1.0, 9.0, 12.0, 15.0]);
+        let counted = events(Direction::In, &[1.2, 8.9]);
+        let gap = 8_000_000..13_000_000;
+        let (verdict, moments) = judge("l", &truth, &counted, 1_500_000, &[gap]);
+        assert_eq!((verdict.matched, verdict.missed, verdict.unseen), (2, 1, 1));
+        assert_eq!(moments.iter().map(|m| m.time_s).collect::<Vec<_>>(), [15.0]);
+        let shares = [verdict.accuracy, verdict.recall].map(|share| share.map(|s| s.value));
+        assert_eq!(shares, [Some(0.6667), Some(0.6667)]);
     }
 
     /// Values of Newcombe, Statistics in Medicine 17 (1998), table I, method 3.

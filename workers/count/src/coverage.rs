@@ -8,9 +8,11 @@ const LONGEST_GAP_US: i64 = 366 * 86_400 * 1_000_000;
 
 /// Observed time, and the gap after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Covered {
-    pub(crate) observed: MediaSpan,
-    pub(crate) gap: MediaSpan,
+pub struct Covered {
+    /// Time that a frame stands for.
+    pub observed: MediaSpan,
+    /// Time that none stands for; often empty.
+    pub gap: MediaSpan,
 }
 
 impl Covered {
@@ -27,7 +29,8 @@ impl Covered {
 ///
 /// A frame stands for all the time until the next, unless that is too long to know what happened; then it
 /// stands for the usual interval.
-pub(crate) fn between(frame: MediaTime, next: MediaTime, continuity: Continuity) -> Covered {
+#[must_use]
+pub fn between(frame: MediaTime, next: MediaTime, continuity: Continuity) -> Covered {
     let together = next.since_us(frame) <= continuity.gap_after_us;
     let interval_end = frame.plus_us(continuity.interval_us).min(next);
     Covered::new(frame, if together { next } else { interval_end }, next)
@@ -35,7 +38,8 @@ pub(crate) fn between(frame: MediaTime, next: MediaTime, continuity: Continuity)
 
 /// The time from the start of the range to its first frame, by the same measure: observed unless it is too long
 /// to be the distance to a frame just before. Then all of it is a gap, for no frame stands for it.
-pub(crate) fn before(start: MediaTime, first: MediaTime, continuity: Continuity) -> Covered {
+#[must_use]
+pub fn before(start: MediaTime, first: MediaTime, continuity: Continuity) -> Covered {
     let together = first.since_us(start) <= continuity.gap_after_us;
     Covered::new(start, if together { first } else { start }, first)
 }
@@ -44,7 +48,8 @@ pub(crate) fn before(start: MediaTime, first: MediaTime, continuity: Continuity)
 ///
 /// The frame stands for the usual interval. Containers declare a few milliseconds more or less than their
 /// frames last, so up to one more interval is nothing; a longer rest is a gap.
-pub(crate) fn after(last: MediaTime, end: MediaTime, continuity: Continuity) -> Covered {
+#[must_use]
+pub fn after(last: MediaTime, end: MediaTime, continuity: Continuity) -> Covered {
     // A range without an end ends with its last frame.
     let end = if end == MediaTime::MAX { last.plus_us(continuity.interval_us) } else { end.max(last) };
     let observed_until = last.plus_us(continuity.interval_us).min(end);

@@ -9,7 +9,7 @@
 
 mod buckets;
 mod counter;
-mod coverage;
+pub mod coverage;
 mod line;
 mod object;
 mod rules;
