@@ -83,8 +83,8 @@ pub(crate) struct CountArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "How footage is looked at")]
 pub(crate) struct LookingArgs {
-    /// An ONNX model: a file, or the NAME[@VERSION] of a registered one (see model add); or motion for the detector
-    /// without one, which needs a camera that stands still
+    /// An ONNX model: a file, or the NAME or NAME@VERSION of a registered one (see model add); or motion for the
+    /// detector without one, which needs a camera that stands still
     #[arg(long, default_value = "motion", env = "CAMCOUNT_MODEL", value_name = "MODEL")]
     pub model: PathBuf,
     /// The layout to take the model for, where another one is recognised; model inspect tells

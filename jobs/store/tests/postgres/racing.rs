@@ -117,7 +117,7 @@ async fn the_first_artifact_wins_and_failures_add_up() {
     // Half keep, half give up: one outcome, and an event only if it was given up.
     race(&stores, |n, store| {
         let job = job(&pass, 1);
-        let artifact = Artifact { blob_key: format!("{n}"), sha256: String::new(), frames: 1 };
+        let artifact = Artifact { blob_key: format!("{n}"), sha256: String::new(), frames: 1, spared: 0 };
         async move {
             if n % 2 == 0 {
                 store.keep_artifact(&job, &artifact).await.map(drop).unwrap();
