@@ -157,10 +157,11 @@ impl Config {
     /// The database that many machines share.
     pub(crate) fn database_url(&self) -> Result<DatabaseUrl> {
         let url = self.database_url.as_deref().filter(|url| !url.is_empty());
-        let url = url.context(
-            "no database is named; set DATABASE_URL, or say --database-url postgres://user:password@host/database",
-        )?;
-        Ok(url.parse()?)
+        let url = url.with_context(|| {
+            let remedy = "set DATABASE_URL, or say --database-url postgres://user:password@host/database";
+            Misuse(format!("no database is named; {remedy}"))
+        })?;
+        url.parse().with_context(|| Misuse("the setting database_url cannot be used".to_owned()))
     }
 
     /// The settings as a TOML file that would give them, each with where it comes from.

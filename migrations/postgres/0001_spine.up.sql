@@ -119,7 +119,8 @@ CREATE TABLE detections (
     spared   bigint CHECK (spared BETWEEN 0 AND frames),
     PRIMARY KEY (camera, seq, detector) INCLUDE (state),
     FOREIGN KEY (camera, seq) REFERENCES segments (camera, seq),
-    CHECK ((state = 'detected') = (blob_key IS NOT NULL AND sha256 IS NOT NULL AND frames IS NOT NULL))
+    CHECK ((state = 'detected')
+        = (blob_key IS NOT NULL AND sha256 IS NOT NULL AND frames IS NOT NULL AND spared IS NOT NULL))
 );
 CREATE INDEX detections_of_detector ON detections (detector);
 COMMENT ON TABLE detections IS

@@ -7,7 +7,7 @@ use camcount_domain::{MediaSpan, MediaTime};
 use camcount_store::{Migrations, Month, Postgres, PostgresOptions};
 use clap::{Args, Subcommand};
 
-use crate::config::Config;
+use crate::{cli::Misuse, config::Config};
 
 /// What `migrate` is told.
 #[derive(Args, Clone, Debug)]
@@ -98,11 +98,11 @@ pub(crate) async fn partitions(command: &PartitionsCommand, config: &Config) -> 
             if let (Some(start), Some(end)) = (*from, *to) {
                 /// Each has six tables, and every one costs each statement a little planning.
                 const MOST: usize = 600;
-                ensure!(start < end, "--from {start} is not before --to {end}");
+                ensure!(start < end, Misuse(format!("--from {start} is not before --to {end}")));
                 let months: Vec<Month> = Month::touched(MediaSpan { start, end }).take(MOST + 1).collect();
                 ensure!(
                     months.len() <= MOST,
-                    "more than {MOST} months lie between --from and --to; name fewer"
+                    Misuse(format!("more than {MOST} months lie between --from and --to; name fewer"))
                 );
                 wanted.extend(months);
             }

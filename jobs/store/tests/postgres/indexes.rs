@@ -4,7 +4,7 @@
 use camcount_domain::{CameraId, MediaSpan, Seq};
 use camcount_store::{Month, Scope, Store, test_database::TestDatabase};
 use futures::TryStreamExt;
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
 
 use crate::footage::{camera, commit, pass, recording, time};
 
@@ -17,7 +17,7 @@ INSERT INTO recordings SELECT md5(c::text)::uuid, r * 100, 'r' || r, r * 1000000
     FROM generate_series(1, 50) c, generate_series(0::bigint, 19) r;
 INSERT INTO segments SELECT md5(c::text)::uuid, s, s / 100 * 100, s * 10000000, (s + 1) * 10000000, s % 100 = 0,
     s % 100 = 99 FROM generate_series(1, 50) c, generate_series(0::bigint, 1999) s;
-INSERT INTO detections SELECT camera, seq, (SELECT version FROM detectors), 'detected', 0, null, 'k', 's', 1
+INSERT INTO detections SELECT camera, seq, (SELECT version FROM detectors), 'detected', 0, null, 'k', 's', 1, 0
     FROM segments WHERE seq < 1000 AND end_us < 1e12;
 INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, next_seq)
     SELECT 'p' || n, md5((n % 50 + 1)::text)::uuid, (SELECT version FROM detectors), (SELECT version FROM rulesets),
@@ -58,9 +58,10 @@ async fn every_verb_finds_its_rows_by_an_index() {
     }
     connection.execute("VACUUM ANALYZE").await.unwrap();
     store.close().await;
+    only_one_is_connected(&mut connection).await;
     connection.execute("SELECT pg_stat_reset()").await.unwrap();
 
-    // A store of its own: what its connections counted is known once they are closed.
+    // A store of its own.
     let store = database.store().await;
     let camera_id = CameraId("c4ca4238-a0b9-2382-0dcc-509a6f75849b".parse().unwrap()); // md5 of 1
     let due = store.due_detections(Scope::All, 20).await.unwrap();
@@ -88,10 +89,7 @@ async fn every_verb_finds_its_rows_by_an_index() {
     store.coverage(&id).try_collect::<Vec<_>>().await.unwrap();
     store.frames(&id).try_collect::<Vec<_>>().await.unwrap();
     store.close().await;
-
-    let gone = "SELECT count(*) FROM pg_stat_activity
-                WHERE datname = current_database() AND backend_type = 'client backend'";
-    while sqlx::query_scalar::<_, i64>(gone).fetch_one(&mut connection).await.unwrap() > 1 {}
+    only_one_is_connected(&mut connection).await;
     let scanned: Vec<(String, i64)> = sqlx::query_as(
         "SELECT relname::text, seq_scan FROM pg_stat_user_tables
          WHERE seq_scan > 0 AND relid <> ALL (ARRAY['months', '_sqlx_migrations']::regclass[])
@@ -122,4 +120,11 @@ async fn every_verb_finds_its_rows_by_an_index() {
     .await
     .unwrap();
     assert!(read > 1_500 && fetched < read / 10, "{fetched} of {read} rows were fetched");
+}
+
+/// Waits until all other connections have ended: what they counted is known only then.
+async fn only_one_is_connected(connection: &mut PgConnection) {
+    let connected = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND backend_type = 'client backend'";
+    while sqlx::query_scalar::<_, i64>(connected).fetch_one(&mut *connection).await.unwrap() > 1 {}
 }
