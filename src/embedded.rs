@@ -163,9 +163,12 @@ impl Running<'_> {
         loop {
             // Whatever ends after this line is heard of below, so nothing that becomes due is missed.
             let due = self.reconciler.tick(Scope::Passes(self.passes)).await?;
-            // The next segment of an unfinished pass is either to be detected or to be folded.
             if due.counts + due.detections == 0 {
-                return Ok(Ended::Finished);
+                if self.finished().await? {
+                    return Ok(Ended::Finished);
+                }
+                // The next segment of an unfinished pass is to be detected or to be folded: by now it is due.
+                continue;
             }
             if self.shown.is_none_or(|shown| shown.elapsed() >= REDRAW) {
                 self.show(bar).await?;
@@ -176,6 +179,16 @@ impl Running<'_> {
                 Err(RecvError::Closed) => bail!("the workers ended before the work did"),
             }
         }
+    }
+
+    /// Whether every pass has counted its last segment.
+    async fn finished(&self) -> Result<bool> {
+        for pass in self.passes {
+            if !self.store.progress(pass).await?.finished {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn show(&mut self, bar: &mut FootageBar) -> Result<()> {

@@ -50,11 +50,14 @@ impl Reconciler {
     /// Publishes the jobs that passes in `scope` wait for. Jobs that the queue has already stay as they are;
     /// when a lane is full, the rest is left to a later tick.
     ///
+    /// It looks twice, and work goes on in between: that it found nothing due does not say that all is finished.
+    ///
     /// # Errors
     /// When the store or the queue fails.
     pub async fn tick(&self, scope: Scope<'_>) -> Result<Due, ReconcileError> {
-        let counts = self.store.due_counts(scope).await?;
+        // In this order: a segment that is detected meanwhile is seen in either or both.
         let detections = self.store.due_detections(scope, self.ahead).await?;
+        let counts = self.store.due_counts(scope).await?;
         let mut due = Due { counts: counts.len(), detections: detections.len(), pushed: 0 };
         due.pushed += self.publish(&counts).await?;
         due.pushed += self.publish(&detections).await?;

@@ -94,3 +94,29 @@ async fn a_pass_is_about_the_segments_that_its_range_touches() {
     let (_, pass) = store(dir.path(), seconds(-5, 1)).await;
     assert_eq!(pass.unwrap().last, Some(Seq(0)));
 }
+
+/// Whoever waits for work to end asks what is due while others work.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_detected_meanwhile_is_due_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, pass) = store(dir.path(), MediaSpan::ALL).await;
+    let (pass, queue) = (pass.unwrap(), Arc::new(InProcess::default()));
+    let reconciler = Reconciler::new(Arc::clone(&store), queue, 1);
+    for seq in (0..10).map(Seq) {
+        let job = DetectSegment { camera: pass.camera, seq, detector: pass.detector.clone() };
+        let keeping = tokio::spawn({
+            let (store, job) = (Arc::clone(&store), job.clone());
+            let artifact = Artifact { blob_key: "k".into(), sha256: "s".into(), frames: 1, spared: 0 };
+            async move { store.keep_artifact(&job, &artifact).await }
+        });
+        while !keeping.is_finished() {
+            let due = reconciler.tick(Scope::All).await.unwrap();
+            assert!(due.counts + due.detections > 0, "{seq:?} is not finished");
+        }
+        keeping.await.unwrap().unwrap();
+        let counts = SegmentCounts::default();
+        let commit = SegmentCommit { pass: &pass.id(), seq, counts: &counts, state: &[] };
+        store.commit_segment(commit).await.unwrap();
+    }
+    assert_eq!(reconciler.tick(Scope::All).await.unwrap(), Due::default());
+}
