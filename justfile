@@ -40,7 +40,7 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
 bench-ingest:
     cargo test --release -p camcount-store --test postgres -- --ignored --nocapture ingest
 
-# Show that memory does not grow with the footage: a minute, ten minutes, an hour.
+# Show how memory levels off: a minute, ten minutes, an hour.
 bench-memory:
     cargo test --test cli -- --ignored --nocapture memory
 

@@ -1,4 +1,4 @@
-//! Memory that does not grow with the footage.
+//! Memory that levels off, however long the footage is.
 
 /// Keeps glibc's allocator to one heap for what is small, and what is big (pictures, artifacts) out of it. By itself it
 /// makes a heap for every few threads, gives none of them back, and soon puts pictures there as well; and decoding starts

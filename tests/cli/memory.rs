@@ -1,4 +1,4 @@
-//! Memory does not grow with the footage. `just bench-memory` runs this.
+//! Memory levels off, however long the footage is. `just bench-memory` runs this.
 
 use std::{fs, process::Child, time::Duration};
 
@@ -52,8 +52,9 @@ impl Memory {
     }
 }
 
-/// Stated limits: an hour takes at most a tenth more than a minute does, and than ten minutes a twentieth. That much are
-/// caches that a minute does not quite fill, and what two runs of the same footage differ by.
+/// Stated limits: an hour usually takes at most 15 % more than a minute does, for its segments are longer (up to a minute,
+/// however long the footage) and it fills the caches that a minute does not. At no moment it takes more than a quarter
+/// more: the peak of a run is the largest of many fluctuations, and an hour has sixty times as many.
 #[test]
 #[ignore = "takes minutes; just bench-memory runs it"]
 fn an_hour_takes_no_more_memory_than_a_minute() {
