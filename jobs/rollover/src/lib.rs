@@ -1,0 +1,1 @@
+//! Opens months ahead, and closes and releases old ones.
