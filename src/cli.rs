@@ -9,12 +9,16 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     commands::{
         audit::AuditArgs,
+        camera::CameraCommand,
         count::CountArgs,
         demo::DemoArgs,
         migrate::{MigrateArgs, PartitionsCommand},
         model::ModelCommand,
         replay::ReplayArgs,
+        rules::RulesCommand,
+        scheduler::SchedulerArgs,
         track::TrackArgs,
+        worker::WorkerArgs,
     },
     config::Settings,
 };
@@ -70,6 +74,16 @@ pub(crate) enum Command {
     /// Models
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Cameras that are recorded and counted all the time
+    #[command(subcommand)]
+    Camera(CameraCommand),
+    /// Lines, zones and models that these cameras are counted by
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Publish what is due as jobs, for workers anywhere
+    Scheduler(SchedulerArgs),
+    /// Do jobs: detect, count, keep the store in order
+    Worker(WorkerArgs),
     /// Bring the PostgreSQL database that many machines share to the newest schema, and open months ahead
     Migrate(MigrateArgs),
     /// The months that the PostgreSQL database has tables for

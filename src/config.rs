@@ -2,17 +2,20 @@
 
 use std::{
     fmt::Write as _,
+    net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use camcount_blob::S3Options;
+use camcount_decode::redact;
 use camcount_detect::Device;
 use camcount_store::DatabaseUrl;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use serde::Deserialize;
 
-use crate::cli::Misuse;
+use crate::{cli::Misuse, credentials::SecretKey};
 
 /// Settings as given in one layer: whatever is missing comes from the next.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -45,6 +48,25 @@ pub(crate) struct Settings {
     /// The PostgreSQL database that many machines share, like postgres://user:password@host/database
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
+    /// Where many machines keep segments and detections: s3://BUCKET/PREFIX, or a folder that all of them mount.
+    /// Credentials come from where all AWS tools look for them
+    #[arg(long, global = true, env = "CAMCOUNT_BLOBS", value_name = "URL")]
+    pub blobs: Option<String>,
+    /// The S3 service, where it is not AWS, like http://minio:9000
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// The NATS servers that carry jobs and the live feed, like nats://host:4222; separated by commas
+    #[arg(long, global = true, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
+    pub nats_url: Option<String>,
+    /// The Redis server that carries jobs and the live feed where no NATS is named, like redis://host:6379
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// What the passwords of cameras are sealed with: 64 hex digits, the same on all machines
+    #[arg(long, global = true, env = "CAMCOUNT_SECRET_KEY", hide_env_values = true, value_name = "HEX")]
+    pub secret_key: Option<String>,
+    /// Where /healthz, /readyz and /metrics are served: an address, or none [default: 127.0.0.1:9600]
+    #[arg(long, global = true, env = "CAMCOUNT_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// What is logged to stderr, like info or camcount_runtime=debug [default: warn]
     #[arg(long, global = true, env = "CAMCOUNT_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -64,6 +86,15 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Where many machines keep bytes.
+#[derive(Clone, Debug)]
+pub(crate) enum BlobsAt {
+    /// A bucket.
+    S3(S3Options),
+    /// A folder that all of them mount.
+    Folder(PathBuf),
+}
+
 /// The settings that hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -79,6 +110,18 @@ pub(crate) struct Config {
     pub onnxruntime: Option<PathBuf>,
     /// See [`Settings::database_url`]. It may hold a password, and may be meant for another program.
     database_url: Option<String>,
+    /// See [`Settings::blobs`].
+    blobs: Option<String>,
+    /// See [`Settings::s3_endpoint`].
+    s3_endpoint: Option<String>,
+    /// See [`Settings::nats_url`].
+    nats_url: Option<String>,
+    /// See [`Settings::redis_url`].
+    redis_url: Option<String>,
+    /// See [`Settings::secret_key`].
+    secret_key: Option<String>,
+    /// See [`Settings::listen`]; `None` for nowhere.
+    pub listen: Option<SocketAddr>,
     /// See [`Settings::log`].
     pub log: String,
     /// See [`Settings::log_format`].
@@ -130,16 +173,46 @@ impl Config {
             (None, None) => None,
             (given, file) => Some(layers.pick("onnxruntime", given, file, || Ok(PathBuf::new()), path)?),
         };
-        // No default either. What cannot be read is not shown: it may still hold a password.
+        // No defaults either. What cannot be read is not shown: it may still hold a password.
         let shown_url = |url: &String| match url.parse::<DatabaseUrl>() {
             Ok(url) => url.to_string(),
             Err(_) => "(unreadable)".to_owned(),
         };
-        let database_url = match (&given.database_url, &from_file.database_url) {
-            (None, None) => None,
-            (given, file) => {
-                Some(layers.pick("database_url", given, file, || Ok(String::new()), shown_url)?)
-            }
+        let database_url =
+            layers.pick_if_given("database_url", &given.database_url, &from_file.database_url, shown_url)?;
+        let blobs =
+            layers.pick_if_given("blobs", &given.blobs, &from_file.blobs, |url: &String| redact(url))?;
+        let s3_endpoint = layers.pick_if_given(
+            "s3_endpoint",
+            &given.s3_endpoint,
+            &from_file.s3_endpoint,
+            |url: &String| redact(url),
+        )?;
+        let nats_url = layers.pick_if_given("nats_url", &given.nats_url, &from_file.nats_url, |urls| {
+            urls.split(',').map(redact).collect::<Vec<_>>().join(",")
+        })?;
+        let redis_url =
+            layers.pick_if_given("redis_url", &given.redis_url, &from_file.redis_url, |url: &String| {
+                redact(url)
+            })?;
+        let secret_key =
+            layers.pick_if_given("secret_key", &given.secret_key, &from_file.secret_key, |_| {
+                "(hidden)".to_owned()
+            })?;
+        let listen = layers.pick(
+            "listen",
+            &given.listen,
+            &from_file.listen,
+            || Ok("127.0.0.1:9600".to_owned()),
+            String::clone,
+        )?;
+        let listen = match listen.as_str() {
+            "none" => None,
+            address => Some(address.parse().with_context(|| {
+                Misuse(format!(
+                    "the setting listen is {address:?}; write ADDRESS:PORT, like 0.0.0.0:9600, or none"
+                ))
+            })?),
         };
         let log = layers.pick("log", &given.log, &from_file.log, || Ok("warn".to_owned()), String::clone)?;
         let log_format = layers.pick(
@@ -151,7 +224,72 @@ impl Config {
         )?;
         let device = device.parse().with_context(|| Misuse(format!("the setting device is {device:?}")))?;
         let shown = layers.shown;
-        Ok(Self { data_dir, workers, device, ffmpeg, onnxruntime, database_url, log, log_format, shown })
+        Ok(Self {
+            data_dir,
+            workers,
+            device,
+            ffmpeg,
+            onnxruntime,
+            database_url,
+            blobs,
+            s3_endpoint,
+            nats_url,
+            redis_url,
+            secret_key,
+            listen,
+            log,
+            log_format,
+            shown,
+        })
+    }
+
+    /// Whether a database is named that many machines share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database_url.as_ref().is_some_and(|url| !url.is_empty())
+    }
+
+    /// Where many machines keep bytes.
+    pub(crate) fn blobs(&self) -> Result<BlobsAt> {
+        let blobs = self.blobs.as_deref().filter(|blobs| !blobs.is_empty()).with_context(|| {
+            let remedy = "set CAMCOUNT_BLOBS, or say --blobs s3://BUCKET/PREFIX";
+            Misuse(format!("no place for segments and detections is named; {remedy}"))
+        })?;
+        let Some(place) = blobs.strip_prefix("s3://") else {
+            if blobs.contains("://") {
+                let what = redact(blobs);
+                bail!(Misuse(format!("the setting blobs is {what:?}; write s3://BUCKET/PREFIX or a folder")));
+            }
+            return Ok(BlobsAt::Folder(blobs.into()));
+        };
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let prefix = prefix.trim_end_matches('/');
+        Ok(BlobsAt::S3(S3Options {
+            bucket: bucket.to_owned(),
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            endpoint: self.s3_endpoint.clone(),
+            // Hosts named after buckets are AWS's own way.
+            path_style: self.s3_endpoint.is_some(),
+            region: None,
+        }))
+    }
+
+    /// What the passwords of cameras are sealed with.
+    pub(crate) fn secret_key(&self) -> Result<SecretKey> {
+        let key = self.secret_key.as_deref().filter(|key| !key.is_empty()).with_context(|| {
+            let remedy =
+                "set CAMCOUNT_SECRET_KEY to what `openssl rand -hex 32` prints, the same on all machines";
+            Misuse(format!("passwords of cameras are stored sealed, and no key is set; {remedy}"))
+        })?;
+        SecretKey::read(key)
+    }
+
+    /// The broker that carries jobs and the live feed.
+    pub(crate) fn broker_url(&self) -> Result<&str> {
+        let urls = [&self.nats_url, &self.redis_url];
+        urls.into_iter().flatten().map(String::as_str).find(|url| !url.is_empty()).with_context(|| {
+            let remedy = "set NATS_URL or REDIS_URL, or say --nats-url nats://HOST:4222";
+            Misuse(format!("no broker is named; {remedy}"))
+        })
     }
 
     /// The database that many machines share.
@@ -188,6 +326,20 @@ struct Layers<'m> {
 }
 
 impl Layers<'_> {
+    /// As [`pick`](Self::pick), of what has no default.
+    fn pick_if_given<T: Clone>(
+        &mut self,
+        name: &'static str,
+        given: &Option<T>,
+        from_file: &Option<T>,
+        show: impl Fn(&T) -> String,
+    ) -> Result<Option<T>> {
+        match given.as_ref().or(from_file.as_ref()).cloned() {
+            None => Ok(None),
+            Some(value) => self.pick(name, given, from_file, || Ok(value), show).map(Some),
+        }
+    }
+
     fn pick<T: Clone>(
         &mut self,
         name: &'static str,

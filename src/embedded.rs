@@ -1,59 +1,20 @@
-//! The embedded wiring: one process, SQLite, an in-process queue, blobs in a folder; and running passes to
-//! their end.
+//! One process that runs passes to their end, with a queue of its own.
 
 use std::{
-    fs::{File, TryLockError},
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
-use camcount_blob::{Blobs, Folder};
+use anyhow::{Result, bail};
 use camcount_decode::Ffmpeg;
-use camcount_domain::{Lane, PassId};
+use camcount_domain::{Lane, PassId, Priority};
 use camcount_queue::{InProcess, Queue};
 use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Stage, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
-use camcount_store::{Scope, Sqlite, Store};
+use camcount_store::{Scope, Store};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::{config::Config, interrupt, progress::FootageBar};
-
-/// A data folder, ours alone while this lives.
-pub(crate) struct DataDir {
-    /// The truth.
-    pub store: Arc<dyn Store>,
-    /// Artifacts.
-    pub blobs: Arc<dyn Blobs>,
-    _lock: File,
-}
-
-impl DataDir {
-    /// Opens the folder, and makes it if it is missing.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| {
-            format!("the data folder {} cannot be made; choose another with --data-dir", path.display())
-        })?;
-        let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).with_context(|| {
-            format!("the data folder {} cannot be written; choose another with --data-dir", path.display())
-        })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "another camcount is at work in the data folder {}; wait for it, or choose another with --data-dir",
-                path.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{} cannot be locked", lock_path.display()));
-            }
-        }
-        let store = Sqlite::open(&path.join("camcount.db")).await?;
-        let blobs = Folder::open(&path.join("blobs"))?;
-        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), _lock: lock })
-    }
-}
+use crate::{config::Config, interrupt, place::Place, progress::FootageBar};
 
 /// How running ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +27,7 @@ pub(crate) enum Ended {
 
 /// Runs `passes` to their end.
 pub(crate) async fn run(
-    data: &DataDir,
+    data: &Place,
     footage: Ffmpeg,
     detectors: Detectors,
     passes: &[PassId],
@@ -162,7 +123,7 @@ impl Running<'_> {
     async fn until_finished(&mut self, ends: &mut Receiver<JobEnd>, bar: &mut FootageBar) -> Result<Ended> {
         loop {
             // Whatever ends after this line is heard of below, so nothing that becomes due is missed.
-            let due = self.reconciler.tick(Scope::Passes(self.passes)).await?;
+            let due = self.reconciler.tick(Scope::Passes(self.passes), Priority::Live).await?;
             if due.counts + due.detections == 0 {
                 if self.finished().await? {
                     return Ok(Ended::Finished);

@@ -4,6 +4,7 @@
 mod cli;
 mod commands;
 mod config;
+mod credentials;
 mod demo;
 mod embedded;
 mod export;
@@ -16,10 +17,13 @@ mod models;
 mod mot;
 mod outputs;
 mod pictures;
+mod place;
 mod progress;
 mod report;
+mod role;
 mod rules_input;
 mod wall_clock;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -1,13 +1,17 @@
 //! Models by name: what `--model` means, and the detector that it opens.
 
-use std::{fmt, path::Path, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, error::Error, fmt, path::Path, str::FromStr, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use camcount_blob::{BlobError, models};
-use camcount_detect::{Detect, MotionDetector, OnnxDetector, OnnxOptions};
+use async_trait::async_trait;
+use camcount_blob::{BlobError, Blobs, models};
+use camcount_detect::{Detect, Gated, MotionDetector, OnnxDetector, OnnxOptions, layout_names};
+use camcount_domain::Detector;
+use camcount_runtime::LoadDetector;
 use camcount_store::{Model, Store};
+use tokio::sync::Mutex;
 
-use crate::{commands::count::LookingArgs, config::Config, embedded::DataDir};
+use crate::{commands::count::LookingArgs, config::Config, place::Place};
 
 /// The detector without a model.
 const MOTION: &str = "motion";
@@ -84,7 +88,7 @@ pub(crate) async fn what_there_is(store: &dyn Store) -> Result<String> {
 }
 
 /// Opens the detector that is to look: without a model, with the one in a file, or with a registered one.
-pub(crate) async fn open(looking: &LookingArgs, data: &DataDir, config: &Config) -> Result<Arc<dyn Detect>> {
+pub(crate) async fn open(looking: &LookingArgs, data: &Place, config: &Config) -> Result<Arc<dyn Detect>> {
     let LookingArgs { model, layout, .. } = looking;
     if model.as_os_str() == MOTION {
         return Ok(Arc::new(MotionDetector::new()));
@@ -117,6 +121,95 @@ pub(crate) async fn open(looking: &LookingArgs, data: &DataDir, config: &Config)
         ..options
     };
     Ok(Arc::new(tokio::task::block_in_place(|| OnnxDetector::of_bytes(&options, &bytes))?))
+}
+
+/// Stores a model's file where workers find it.
+pub(crate) async fn keep(blobs: &dyn Blobs, file: &Path, sha256: &str) -> Result<()> {
+    let opened = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    models::keep(blobs, sha256, opened).await?;
+    Ok(())
+}
+
+/// Opens detectors by what the store says of them, with their models from blob storage. What it has opened stays
+/// open: a model that is looked with in two ways is there once.
+pub(crate) struct Loader {
+    blobs: Arc<dyn Blobs>,
+    config: Config,
+    /// By the SHA-256 of their models.
+    opened: Mutex<BTreeMap<String, Vec<Arc<dyn Detect>>>>,
+}
+
+impl Loader {
+    /// One over these blobs, on the device that the settings name.
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, config: Config) -> Self {
+        Self { blobs, config, opened: Mutex::default() }
+    }
+
+    /// The detector without any gate, with its model taken for `layout`, or for what is recognised.
+    fn open(&self, wanted: &Detector, bytes: &[u8], layout: Option<&str>) -> Result<Arc<dyn Detect>> {
+        let options = OnnxOptions {
+            device: self.config.device,
+            library: self.config.onnxruntime.clone(),
+            sessions: Some(self.config.workers),
+            name: Some(wanted.name.clone()),
+            layout: layout.map(str::to_owned),
+            classes: Some(wanted.classes.clone()),
+            ..OnnxOptions::new(Path::new(&wanted.name))
+        };
+        Ok(Arc::new(tokio::task::block_in_place(|| OnnxDetector::of_bytes(&options, bytes))?))
+    }
+
+    /// `plain` as it is or behind a gate, whichever sees as `wanted` does.
+    fn fitted(plain: &Arc<dyn Detect>, wanted: &Detector) -> Option<Arc<dyn Detect>> {
+        let gated: Arc<dyn Detect> = Arc::new(Gated::new(Arc::clone(plain)));
+        let sees_alike =
+            |detect: &Arc<dyn Detect>| detect.describe(wanted.rate).version() == wanted.version();
+        [Arc::clone(plain), gated].into_iter().find(sees_alike)
+    }
+
+    async fn fitting(&self, wanted: &Detector) -> Result<Option<Arc<dyn Detect>>> {
+        if wanted.sha256.is_empty() {
+            let motion: Arc<dyn Detect> = Arc::new(MotionDetector::new());
+            return Ok(Self::fitted(&motion, wanted));
+        }
+        let mut opened = self.opened.lock().await;
+        let known = opened.get(&wanted.sha256).into_iter().flatten();
+        if let Some(fitted) = known.filter_map(|plain| Self::fitted(plain, wanted)).next() {
+            return Ok(Some(fitted));
+        }
+        let bytes = models::load(&*self.blobs, &wanted.sha256).await.with_context(|| {
+            format!(
+                "the model {} is not where many machines find it; `camcount model add` its file",
+                wanted.name
+            )
+        })?;
+        let mut plain = self.open(wanted, &bytes, None)?;
+        let mut fitted = Self::fitted(&plain, wanted);
+        // Somebody may have said what to take it for.
+        for layout in layout_names() {
+            if fitted.is_some() {
+                break;
+            }
+            let Ok(other) = self.open(wanted, &bytes, Some(layout)) else { continue };
+            fitted = Self::fitted(&other, wanted);
+            plain = other;
+        }
+        if fitted.is_some() {
+            opened.entry(wanted.sha256.clone()).or_default().push(plain);
+        }
+        Ok(fitted)
+    }
+}
+
+#[async_trait]
+impl LoadDetector for Loader {
+    async fn load(&self, wanted: &Detector) -> Result<Arc<dyn Detect>, Box<dyn Error + Send + Sync>> {
+        self.fitting(wanted).await?.ok_or_else(|| {
+            let name = wanted.version();
+            format!("{name} is what another version of camcount sees; run that, or assign the model again")
+                .into()
+        })
+    }
 }
 
 /// The registered model that somebody named where a file could stand.

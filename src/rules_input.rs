@@ -31,6 +31,11 @@ pub(crate) struct RulesArgs {
 }
 
 impl RulesArgs {
+    /// Whether nothing is given to count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.zones.is_empty() && self.rules.is_none()
+    }
+
     /// The rules file, if any, and after it what the command line adds.
     pub(crate) fn draft(&self) -> Result<RulesDraft> {
         let mut draft = match &self.rules {

@@ -1,14 +1,57 @@
 -- Keys that are texts compare byte by byte (COLLATE "C"), so that order does not depend on the server's locale.
 
 CREATE TABLE cameras (
-    id          uuid    PRIMARY KEY,
-    name        text    NOT NULL,
-    start_known boolean NOT NULL
+    id           uuid    PRIMARY KEY,
+    name         text    COLLATE "C" NOT NULL,
+    start_known  boolean NOT NULL,
+    source       text,
+    enabled      boolean NOT NULL DEFAULT false,
+    location     text    COLLATE "C",
+    latitude     double precision CHECK (latitude BETWEEN -90 AND 90),
+    longitude    double precision CHECK (longitude BETWEEN -180 AND 180),
+    tags         text[]  NOT NULL DEFAULT '{}',
+    time_zone    text    NOT NULL DEFAULT 'UTC',
+    settings     jsonb   NOT NULL DEFAULT '{}',
+    last_seen_us bigint,
+    CHECK ((latitude IS NULL) = (longitude IS NULL)),
+    CHECK (source IS NOT NULL OR NOT enabled)
 );
+CREATE UNIQUE INDEX cameras_registered ON cameras (name) WHERE source IS NOT NULL;
+CREATE INDEX cameras_tagged ON cameras USING gin (tags) WHERE source IS NOT NULL;
 COMMENT ON TABLE cameras IS 'Registered sources of footage.';
 COMMENT ON COLUMN cameras.id IS 'Derived from what the footage is.';
 COMMENT ON COLUMN cameras.name IS 'What people call it.';
 COMMENT ON COLUMN cameras.start_known IS 'Whether media times are true; if not, they count from 1970.';
+COMMENT ON COLUMN cameras.source IS
+    'What recorders open, without credentials; null: footage that was counted without a registered camera.';
+COMMENT ON COLUMN cameras.enabled IS 'Whether recorders record it.';
+COMMENT ON COLUMN cameras.location IS 'Where it is, in people''s words.';
+COMMENT ON COLUMN cameras.latitude IS 'Degrees north (WGS 84).';
+COMMENT ON COLUMN cameras.longitude IS 'Degrees east (WGS 84).';
+COMMENT ON COLUMN cameras.tags IS 'Words that people sort cameras by.';
+COMMENT ON COLUMN cameras.time_zone IS 'IANA name; its days begin at midnight there.';
+COMMENT ON COLUMN cameras.settings IS 'How it is recorded.';
+COMMENT ON COLUMN cameras.last_seen_us IS 'Wall time when footage last came from it, in microseconds since 1970 (UTC).';
+
+CREATE TABLE camera_credentials (
+    camera uuid  PRIMARY KEY REFERENCES cameras (id),
+    sealed bytea NOT NULL
+);
+COMMENT ON TABLE camera_credentials IS 'User names and passwords of sources, apart from all else and encrypted by whoever stores them.';
+COMMENT ON COLUMN camera_credentials.camera IS 'Whose.';
+COMMENT ON COLUMN camera_credentials.sealed IS 'Nonce and ciphertext; the database never sees the key.';
+
+CREATE TABLE leases (
+    name       text        COLLATE "C" PRIMARY KEY,
+    holder     text        NOT NULL,
+    beat       bigint      NOT NULL,
+    renewed_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE leases IS 'Who leads, and who records which camera. A lease that is not renewed may be taken.';
+COMMENT ON COLUMN leases.name IS 'What is leased.';
+COMMENT ON COLUMN leases.holder IS 'The process that has it.';
+COMMENT ON COLUMN leases.beat IS 'Goes up with every renewal: others watch it by their own clocks.';
+COMMENT ON COLUMN leases.renewed_at IS 'Wall time of the last renewal, for people.';
 
 CREATE TABLE recordings (
     camera            uuid   NOT NULL REFERENCES cameras (id),
@@ -147,12 +190,13 @@ CREATE TABLE passes (
     range_end_us   bigint  NOT NULL,
     first_seq      bigint  NOT NULL,
     last_seq       bigint,
+    live           boolean NOT NULL,
     next_seq       bigint  NOT NULL CHECK (next_seq >= first_seq),
     finished       boolean NOT NULL GENERATED ALWAYS AS (last_seq IS NOT NULL AND next_seq > last_seq) STORED,
     fold_state     bytea
 ) WITH (fillfactor = 50);
 CREATE INDEX passes_unfinished ON passes (id) WHERE NOT finished;
-CREATE INDEX passes_of_camera ON passes (camera);
+CREATE INDEX passes_of_camera ON passes (camera, first_seq);
 CREATE INDEX passes_of_detector ON passes (detector);
 CREATE INDEX passes_of_ruleset ON passes (ruleset);
 COMMENT ON TABLE passes IS 'Countings of a camera: each one''s definition, its cursor and the fold''s state there.';
@@ -164,6 +208,7 @@ COMMENT ON COLUMN passes.range_start_us IS 'Frames before it are not counted.';
 COMMENT ON COLUMN passes.range_end_us IS 'Frames at or after it are not counted.';
 COMMENT ON COLUMN passes.first_seq IS 'The first segment that is folded.';
 COMMENT ON COLUMN passes.last_seq IS 'The last one; null: the footage goes on.';
+COMMENT ON COLUMN passes.live IS 'Whether it was opened without an end.';
 COMMENT ON COLUMN passes.next_seq IS 'The cursor, plus one.';
 COMMENT ON COLUMN passes.finished IS 'Whether the last segment is folded.';
 COMMENT ON COLUMN passes.fold_state IS 'What the fold needs to go on; null before the first segment.';

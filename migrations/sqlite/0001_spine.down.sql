@@ -12,4 +12,6 @@ DROP TABLE detectors;
 DROP TABLE models;
 DROP TABLE segments;
 DROP TABLE recordings;
+DROP TABLE leases;
+DROP TABLE camera_credentials;
 DROP TABLE cameras;

@@ -1,8 +1,31 @@
 -- Registered sources of footage.
 CREATE TABLE cameras (
-    id          TEXT    NOT NULL PRIMARY KEY,  -- UUID derived from what the footage is
-    name        TEXT    NOT NULL,
-    start_known INTEGER NOT NULL CHECK (start_known IN (0, 1))  -- 0: media time counts from 1970
+    id           TEXT    NOT NULL PRIMARY KEY,  -- UUID derived from what the footage is
+    name         TEXT    NOT NULL,
+    start_known  INTEGER NOT NULL CHECK (start_known IN (0, 1)),  -- 0: media time counts from 1970
+    source       TEXT,                          -- what recorders open; null: counted without being registered
+    enabled      INTEGER NOT NULL DEFAULT 0 CHECK (enabled IN (0, 1)),
+    location     TEXT,
+    latitude     REAL,                          -- degrees north
+    longitude    REAL,                          -- degrees east
+    tags         TEXT    NOT NULL DEFAULT '[]', -- as a JSON array
+    time_zone    TEXT    NOT NULL DEFAULT 'UTC',-- IANA name
+    settings     TEXT    NOT NULL DEFAULT '{}', -- how it is recorded, as JSON
+    last_seen_us INTEGER                        -- wall time
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX cameras_registered ON cameras (name) WHERE source IS NOT NULL;
+
+-- User names and passwords of sources, encrypted by whoever stores them.
+CREATE TABLE camera_credentials (
+    camera TEXT NOT NULL PRIMARY KEY REFERENCES cameras (id),
+    sealed BLOB NOT NULL  -- nonce and ciphertext
+) STRICT;
+
+-- Who leads, and who records which camera. A lease that is not renewed may be taken.
+CREATE TABLE leases (
+    name   TEXT    NOT NULL PRIMARY KEY,
+    holder TEXT    NOT NULL,
+    beat   INTEGER NOT NULL  -- goes up with every renewal
 ) STRICT, WITHOUT ROWID;
 
 -- Runs of footage with one clock, in order of media time.
@@ -91,6 +114,7 @@ CREATE TABLE passes (
     range_end_us   INTEGER NOT NULL,
     first_seq      INTEGER NOT NULL,
     last_seq       INTEGER,                       -- null: goes on
+    live           INTEGER NOT NULL CHECK (live IN (0, 1)),  -- opened without an end
     next_seq       INTEGER NOT NULL,              -- the cursor, plus one
     fold_state     BLOB                           -- null before the first segment
 ) STRICT;

@@ -2,8 +2,10 @@
 //! nothing in mind between two ticks, so any number of schedulers may tick, at any time, and deleting the
 //! whole queue loses no work.
 
+mod leases;
 mod plan;
 mod reconcile;
 
+pub use leases::Leaseholder;
 pub use plan::{PlanError, plan_pass};
 pub use reconcile::{Due, ReconcileError, Reconciler};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camcount_domain::JobArgs;
+use camcount_domain::{JobArgs, Priority};
 use camcount_queue::{Pushed, Queue, QueueError};
 use camcount_store::{Scope, Store, StoreError};
 
@@ -47,28 +47,28 @@ impl Reconciler {
         Self { store, queue, ahead }
     }
 
-    /// Publishes the jobs that passes in `scope` wait for. Jobs that the queue has already stay as they are;
+    /// Publishes the jobs that passes in `scope` wait for, in the lanes of `priority`. Jobs that the queue has already stay as they are;
     /// when a lane is full, the rest is left to a later tick.
     ///
     /// It looks twice, and work goes on in between: that it found nothing due does not say that all is finished.
     ///
     /// # Errors
     /// When the store or the queue fails.
-    pub async fn tick(&self, scope: Scope<'_>) -> Result<Due, ReconcileError> {
+    pub async fn tick(&self, scope: Scope<'_>, priority: Priority) -> Result<Due, ReconcileError> {
         // In this order: a segment that is detected meanwhile is seen in either or both.
         let detections = self.store.due_detections(scope, self.ahead).await?;
         let counts = self.store.due_counts(scope).await?;
         let mut due = Due { counts: counts.len(), detections: detections.len(), pushed: 0 };
-        due.pushed += self.publish(&counts).await?;
-        due.pushed += self.publish(&detections).await?;
+        due.pushed += self.publish(&counts, priority).await?;
+        due.pushed += self.publish(&detections, priority).await?;
         tracing::trace!(?due, "reconciled");
         Ok(due)
     }
 
-    async fn publish<A: JobArgs>(&self, jobs: &[A]) -> Result<usize, ReconcileError> {
+    async fn publish<A: JobArgs>(&self, jobs: &[A], priority: Priority) -> Result<usize, ReconcileError> {
         let mut pushed = 0;
         for job in jobs {
-            match self.queue.push(job.to_job()?).await {
+            match self.queue.push(job.to_job(priority)?).await {
                 Ok(Pushed::New) => pushed += 1,
                 Ok(Pushed::Duplicate) => {}
                 Err(QueueError::Full { .. }) => break,

@@ -4,8 +4,8 @@
 use std::{path::Path, sync::Arc};
 
 use camcount_domain::{
-    Camera, CameraId, DetectSegment, Detector, FrameSize, Lane, MediaSpan, MediaTime, Pass, Rate, Recording,
-    Ruleset, SegmentCounts, Seq,
+    Camera, CameraId, DetectSegment, Detector, FrameSize, Lane, MediaSpan, MediaTime, Pass, Priority, Rate,
+    Recording, Ruleset, SegmentCounts, Seq,
 };
 use camcount_queue::{InProcess, Options, Queue, Standing, Verdict};
 use camcount_scheduler::{Due, PlanError, Reconciler, plan_pass};
@@ -52,24 +52,38 @@ async fn a_lost_queue_is_filled_again_from_the_store() {
     let (store, pass) = store(dir.path(), MediaSpan::ALL).await;
     let (pass, queue) = (pass.unwrap(), Arc::new(InProcess::default()));
     let reconciler = Reconciler::new(Arc::clone(&store), queue.clone(), 4);
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap(), Due { counts: 0, detections: 4, pushed: 4 });
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap().pushed, 0, "a second tick changes nothing");
+    assert_eq!(
+        reconciler.tick(Scope::All, Priority::Live).await.unwrap(),
+        Due { counts: 0, detections: 4, pushed: 4 }
+    );
+    assert_eq!(
+        reconciler.tick(Scope::All, Priority::Live).await.unwrap().pushed,
+        0,
+        "a second tick changes nothing"
+    );
 
     let queue = Arc::new(InProcess::default());
     let reconciler = Reconciler::new(Arc::clone(&store), queue.clone(), 4);
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap().pushed, 4, "all of it is published again");
+    assert_eq!(
+        reconciler.tick(Scope::All, Priority::Live).await.unwrap().pushed,
+        4,
+        "all of it is published again"
+    );
 
     let artifact = Artifact { blob_key: "k".into(), sha256: "s".into(), frames: 1, spared: 0 };
     let job = DetectSegment { camera: pass.camera, seq: Seq(0), detector: pass.detector.clone() };
     store.keep_artifact(&job, &artifact).await.unwrap();
-    let due = reconciler.tick(Scope::All).await.unwrap();
+    let due = reconciler.tick(Scope::All, Priority::Live).await.unwrap();
     assert_eq!(due, Due { counts: 1, detections: 3, pushed: 1 });
     assert_eq!(queue.depth(Lane::Count).await.unwrap().waiting, 1);
 
     let counts = SegmentCounts::default();
     let commit = SegmentCommit { pass: &pass.id(), seq: Seq(0), counts: &counts, state: &[] };
     store.commit_segment(commit).await.unwrap();
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap(), Due { counts: 0, detections: 4, pushed: 1 });
+    assert_eq!(
+        reconciler.tick(Scope::All, Priority::Live).await.unwrap(),
+        Due { counts: 0, detections: 4, pushed: 1 }
+    );
 }
 
 #[tokio::test]
@@ -78,10 +92,10 @@ async fn a_full_lane_is_filled_up_later() {
     let (store, _) = store(dir.path(), MediaSpan::ALL).await;
     let queue = Arc::new(InProcess::new(Options { capacity: 3, ..Options::default() }));
     let reconciler = Reconciler::new(store, queue.clone(), 10);
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap().pushed, 3);
+    assert_eq!(reconciler.tick(Scope::All, Priority::Live).await.unwrap().pushed, 3);
     let lease = queue.lease(Lane::Detect).await.unwrap();
     assert_eq!(queue.settle(&lease, Verdict::Done).await.unwrap(), Standing::Held);
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap().pushed, 1);
+    assert_eq!(reconciler.tick(Scope::All, Priority::Live).await.unwrap().pushed, 1);
 }
 
 #[tokio::test]
@@ -110,7 +124,7 @@ async fn what_is_detected_meanwhile_is_due_all_the_same() {
             async move { store.keep_artifact(&job, &artifact).await }
         });
         while !keeping.is_finished() {
-            let due = reconciler.tick(Scope::All).await.unwrap();
+            let due = reconciler.tick(Scope::All, Priority::Live).await.unwrap();
             assert!(due.counts + due.detections > 0, "{seq:?} is not finished");
         }
         keeping.await.unwrap().unwrap();
@@ -118,5 +132,5 @@ async fn what_is_detected_meanwhile_is_due_all_the_same() {
         let commit = SegmentCommit { pass: &pass.id(), seq, counts: &counts, state: &[] };
         store.commit_segment(commit).await.unwrap();
     }
-    assert_eq!(reconciler.tick(Scope::All).await.unwrap(), Due::default());
+    assert_eq!(reconciler.tick(Scope::All, Priority::Live).await.unwrap(), Due::default());
 }

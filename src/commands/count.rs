@@ -23,13 +23,14 @@ use super::PARTIAL;
 use crate::{
     cli::Misuse,
     config::Config,
-    embedded::{self, DataDir, Ended},
+    embedded::{self, Ended},
     export,
     footage::{self, Registered, Registering},
     interrupt::INTERRUPTED,
     media_range::{RangeEnd, offset, range},
     models, outputs,
     pictures::{self, PicturesArgs, Subject},
+    place::Place,
     progress::FootageBar,
     report::{self, Format, Heading, Json, Report, Segments, Tally},
     rules_input::{RulesArgs, check_classes},
@@ -193,7 +194,7 @@ impl Counted {
     }
 
     /// Draws the pictures that are asked for.
-    pub(crate) async fn draw(&self, wanted: &PicturesArgs, data: &DataDir, config: &Config) -> Result<()> {
+    pub(crate) async fn draw(&self, wanted: &PicturesArgs, data: &Place, config: &Config) -> Result<()> {
         let subject = Subject {
             camera: &self.heading.camera,
             start: self.heading.start,
@@ -217,7 +218,7 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
         start: args.start_time,
         name: args.name.as_deref(),
     };
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::folder(&config.data_dir).await?;
     let (ended, counted) = count(&data, request, config).await?;
     if ended == Ended::Interrupted {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -258,7 +259,7 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
 
 /// Registers the footage, opens a pass for each camera, and runs them to their end.
 pub(crate) async fn count(
-    data: &DataDir,
+    data: &Place,
     request: Request<'_>,
     config: &Config,
 ) -> Result<(Ended, Vec<Counted>)> {

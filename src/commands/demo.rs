@@ -15,8 +15,9 @@ use crate::{
     cli::Misuse,
     config::Config,
     demo::{Truth, render, rules, street, truth},
-    embedded::{DataDir, Ended},
+    embedded::Ended,
     pictures::PicturesArgs,
+    place::Place,
     progress::FootageBar,
     report::Report,
 };
@@ -36,7 +37,7 @@ pub(crate) struct DemoArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::folder(&config.data_dir).await?;
     if let Some(video) = args.video.as_ref().filter(|video| video.exists()) {
         let problem = "is there already; remove it, or choose another --video";
         bail!(Misuse(format!("{} {problem}", video.display())));

@@ -1,13 +1,17 @@
 //! One module a subcommand.
 
 pub(crate) mod audit;
+pub(crate) mod camera;
 pub(crate) mod count;
 pub(crate) mod demo;
 mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod replay;
+pub(crate) mod rules;
+pub(crate) mod scheduler;
 pub(crate) mod track;
+pub(crate) mod worker;
 
 use std::{io::Write, process::ExitCode};
 
@@ -43,6 +47,10 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Track(args) => track::run(&args),
         Command::Demo(args) => demo::run(&args, config).await,
         Command::Model(command) => model::run(&command, config).await,
+        Command::Camera(command) => camera::run(&command, config).await,
+        Command::Rules(command) => rules::run(&command, config).await,
+        Command::Scheduler(args) => scheduler::run(&args, config).await,
+        Command::Worker(args) => worker::run(&args, config).await,
         Command::Migrate(args) => migrate::migrate(&args, config).await,
         Command::Partitions(command) => migrate::partitions(&command, config).await,
         Command::Doctor => doctor::run(config),

@@ -14,7 +14,7 @@ use super::{
     palette,
     refold::{FoldedFrame, FoldedSegment, Refold, picture_size},
 };
-use crate::{embedded::DataDir, progress::FootageBar};
+use crate::{place::Place, progress::FootageBar};
 
 /// Pictures of `subject`'s camera in the size of its footage.
 pub(super) fn whole(size: camcount_domain::FrameSize) -> Picture {
@@ -58,7 +58,7 @@ impl Film {
 
 /// Writes the video.
 pub(super) async fn annotate(
-    data: &DataDir,
+    data: &Place,
     ffmpeg: &Ffmpeg,
     subject: &Subject<'_>,
     file: &Path,

@@ -13,7 +13,7 @@ use super::{
     palette,
     refold::{FoldedSegment, Refold, picture_size},
 };
-use crate::{embedded::DataDir, progress::FootageBar};
+use crate::{place::Place, progress::FootageBar};
 
 /// Stills whose median is the scene; whoever moves is in few of them.
 const STILLS: i64 = 7;
@@ -85,7 +85,7 @@ impl Density {
 }
 
 /// The picture as a PNG file's bytes.
-pub(super) async fn heatmap(data: &DataDir, ffmpeg: &Ffmpeg, subject: &Subject<'_>) -> Result<Vec<u8>> {
+pub(super) async fn heatmap(data: &Place, ffmpeg: &Ffmpeg, subject: &Subject<'_>) -> Result<Vec<u8>> {
     let size = picture_size(data, subject).await?;
     let last = subject.pass.last.unwrap_or(subject.pass.first);
     let segments = last.0 - subject.pass.first.0 + 1;

@@ -23,7 +23,7 @@ use camcount_decode::Ffmpeg;
 use camcount_domain::{Detector, MediaTime, Pass, Ruleset};
 use clap::Args;
 
-use crate::{embedded::DataDir, media_range};
+use crate::{media_range, place::Place};
 
 /// Pictures that are asked for.
 #[derive(Args, Clone, Debug, Default)]
@@ -89,7 +89,7 @@ fn with_name(file: &Path, name: &str) -> PathBuf {
 /// Draws the pictures that are asked for of one finished pass.
 pub(crate) async fn draw(
     wanted: &PicturesArgs,
-    data: &DataDir,
+    data: &Place,
     ffmpeg: &Ffmpeg,
     subject: &Subject<'_>,
 ) -> Result<()> {

@@ -9,7 +9,7 @@ use camcount_runtime::{Fold, FoldRules};
 use camcount_store::Outcome;
 
 use super::Subject;
-use crate::embedded::DataDir;
+use crate::place::Place;
 
 /// One looked-at frame: who was seen, and what folding it added.
 pub(super) struct FoldedFrame {
@@ -35,7 +35,7 @@ impl FoldedSegment {
 
 /// Folds a counted pass once more, a segment at a time.
 pub(super) struct Refold<'a> {
-    data: &'a DataDir,
+    data: &'a Place,
     subject: &'a Subject<'a>,
     next: Seq,
     last: Seq,
@@ -44,7 +44,7 @@ pub(super) struct Refold<'a> {
 
 impl<'a> Refold<'a> {
     /// Before the first segment of a pass that ends.
-    pub(super) fn new(data: &'a DataDir, subject: &'a Subject<'a>) -> Result<Self> {
+    pub(super) fn new(data: &'a Place, subject: &'a Subject<'a>) -> Result<Self> {
         let pass = subject.pass;
         let last = pass.last.context("pictures are drawn of footage that ends")?;
         Ok(Self { data, subject, next: pass.first, last, fold: None })
@@ -88,7 +88,7 @@ impl<'a> Refold<'a> {
 }
 
 /// The size of the pictures of a pass: that of its first recording.
-pub(super) async fn picture_size(data: &DataDir, subject: &Subject<'_>) -> Result<FrameSize> {
+pub(super) async fn picture_size(data: &Place, subject: &Subject<'_>) -> Result<FrameSize> {
     let (_, recording) = data.store.segment(subject.pass.camera, subject.pass.first).await?;
     Ok(recording.frame_size)
 }

@@ -1,6 +1,9 @@
 //! What every store must do, as a suite: an adapter's test calls [`all`] with empty stores of its own.
 #![allow(clippy::unwrap_used)] // a failed expectation is a panic, as in any test
 
+mod leases;
+mod registry;
+
 use std::{slice::from_ref, sync::Arc};
 
 use camcount_domain::{
@@ -36,6 +39,8 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     a_model_is_known_by_what_it_counted(&*empty().await).await;
     names_are_in_the_order_of_their_bytes(&*empty().await).await;
     a_ruleset_and_a_state_come_back_as_they_were(&*empty().await).await;
+    leases::all(&empty).await;
+    registry::all(&empty).await;
 }
 
 fn camera(name: &str) -> Camera {

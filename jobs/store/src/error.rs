@@ -90,6 +90,12 @@ pub enum StoreError {
         /// What makes the registered one another.
         by: &'static str,
     },
+    /// A name that another camera has.
+    #[error("another camera is called {name:?}; choose another name, or remove that one first")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// A camera that nobody registered.
     #[error("no camera {0} is registered")]
     NoCamera(CameraId),

@@ -7,15 +7,18 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod leases;
 mod model;
 mod port;
 mod postgres;
+mod registry;
 mod rows;
 mod sqlite;
 #[cfg(feature = "conformance")]
 pub mod test_database;
 
 pub use error::StoreError;
+pub use leases::{HeldLease, Leases};
 pub use model::{Model, ModelUse, Registered};
 pub use port::{
     Added, Artifact, CameraEvent, Committed, EventKind, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
@@ -25,4 +28,5 @@ pub use postgres::{
     BadDatabaseUrl, DatabaseUrl, MigrationStatus, Migrations, Month, MonthState, MonthStatus, Postgres,
     PostgresOptions,
 };
+pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
 pub use sqlite::Sqlite;

@@ -8,7 +8,7 @@ use camcount_domain::{
 };
 use futures::stream::BoxStream;
 
-use crate::{Model, ModelUse, Registered, StoreError};
+use crate::{Leases, Model, ModelUse, Registered, Registry, StoreError};
 
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
 pub type Rows<'a, T> = BoxStream<'a, Result<T, StoreError>>;
@@ -18,8 +18,23 @@ pub type Rows<'a, T> = BoxStream<'a, Result<T, StoreError>>;
 pub enum Scope<'a> {
     /// Every pass's.
     All,
+    /// That of passes over footage that goes on.
+    Live,
+    /// That of passes with an end.
+    Backfill,
     /// That of these passes.
     Passes(&'a [PassId]),
+}
+
+impl Scope<'_> {
+    /// Whether only passes that were opened without an end are meant, or only others; `None` for both.
+    pub(crate) fn live(self) -> Option<bool> {
+        match self {
+            Self::All | Self::Passes(_) => None,
+            Self::Live => Some(true),
+            Self::Backfill => Some(false),
+        }
+    }
 }
 
 /// What became of adding a recording.
@@ -89,6 +104,8 @@ pub struct NextFold {
     pub recording: Recording,
     /// What detection made of it.
     pub outcome: Outcome,
+    /// The segment with which the pass ends, also where that was decided after it was opened.
+    pub last: Option<Seq>,
     /// The fold's state after the previous segment; `None` before the first.
     pub state: Option<Vec<u8>>,
 }
@@ -167,9 +184,9 @@ pub struct CameraEvent {
     pub detail: String,
 }
 
-/// The truth. Every verb is atomic, and safe to repeat.
+/// The truth. Every verb is atomic, and safe to repeat. Areas of their own are traits of their own.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Leases + Registry + Send + Sync + 'static {
     /// Makes a camera known, or renames it.
     async fn register_camera(&self, camera: &Camera) -> Result<(), StoreError>;
 
@@ -203,6 +220,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The camera's recordings in order of media time, each with its first segment.
     async fn recordings(&self, camera: CameraId) -> Result<Vec<(Seq, Recording)>, StoreError>;
+
+    /// The camera's last recording; `None` before the first.
+    async fn last_recording(&self, camera: CameraId) -> Result<Option<Recording>, StoreError>;
 
     /// The first and last segment of a camera that `span` touches; `None` when there are none.
     async fn segments_in(

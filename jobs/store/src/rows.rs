@@ -1,5 +1,7 @@
 //! What rows hold, alike in all adapters, and what they mean in the domain's words. No SQL, no database.
 
+mod registry;
+
 use camcount_domain::{
     CameraId, Confidence, CoverageBucket, Crossing, DetectSegment, Detector, DetectorVersion, Direction,
     FrameRow, FrameSize, LineBucket, MediaSpan, MediaTime, Pass, PassId, Rate, Recording, Ruleset,
@@ -10,6 +12,8 @@ use sqlx::FromRow;
 use crate::{
     Artifact, CameraEvent, Committed, EventKind, Kept, Model, Outcome, PassProgress, Registered, StoreError,
 };
+
+pub(crate) use registry::{StoredCamera, StoredPassState};
 
 fn span(start_us: i64, end_us: i64) -> MediaSpan {
     MediaSpan { start: MediaTime(start_us), end: MediaTime(end_us) }
@@ -261,6 +265,7 @@ pub(crate) struct StoredPass {
     range_end_us: i64,
     first_seq: i64,
     last_seq: Option<i64>,
+    live: bool,
     next_seq: i64,
     /// `None` before the first segment.
     pub fold_state: Option<Vec<u8>>,
@@ -275,8 +280,13 @@ impl StoredPass {
             ruleset: RulesetVersion(self.ruleset.clone()),
             range: span(self.range_start_us, self.range_end_us),
             first: Seq(self.first_seq),
-            last: self.last_seq.map(Seq),
+            last: self.last_seq.filter(|_| !self.live).map(Seq),
         })
+    }
+
+    /// Its last segment, also where that was decided after it was opened.
+    pub(crate) fn last(&self) -> Option<Seq> {
+        self.last_seq.map(Seq)
     }
 
     /// The segment to be folded next; `None` when the pass is finished.

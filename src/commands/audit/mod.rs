@@ -26,9 +26,10 @@ use super::{
 use crate::{
     cli::Misuse,
     config::Config,
-    embedded::{DataDir, Ended},
+    embedded::Ended,
     media_range::{RangeEnd, offset, range},
     mot::FrameRate,
+    place::Place,
     report::columns,
     rules_input::{RulesArgs, check_classes},
 };
@@ -161,7 +162,7 @@ fn event(crossing: Crossing, start: MediaTime) -> Event {
 
 /// Counts footage; `None` when someone asked to stop.
 async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>> {
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::folder(&config.data_dir).await?;
     let request = Request {
         inputs: std::slice::from_ref(&args.input),
         rules: args.rules.draft()?,

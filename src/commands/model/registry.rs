@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    embedded::DataDir,
     models::{ModelName, called, full_name, part, what_there_is},
+    place::Place,
     progress::BytesBar,
     report::{Format, columns},
     wall_clock,
@@ -127,7 +127,7 @@ pub(super) async fn add(args: &AddArgs, config: &Config) -> Result<ExitCode> {
         layout: args.layout.clone(),
         ..OnnxOptions::new(&args.file)
     };
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::of(config).await?;
     let detector = tokio::task::block_in_place(|| OnnxDetector::open(&options))?;
     let explanation = detector.explain();
     let known = data.store.models().await?;
@@ -199,7 +199,7 @@ impl Read for Counted {
 
 /// Runs `model list`.
 pub(super) async fn list(args: &ListArgs, config: &Config) -> Result<ExitCode> {
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::of(config).await?;
     let models = data.store.models().await?;
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -254,7 +254,7 @@ pub(super) async fn list(args: &ListArgs, config: &Config) -> Result<ExitCode> {
 
 /// Runs `model show`.
 pub(super) async fn show(args: &ShowArgs, config: &Config) -> Result<ExitCode> {
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::of(config).await?;
     let model = known(&data, &args.model).await?.swap_remove(0);
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -281,7 +281,7 @@ pub(super) async fn show(args: &ShowArgs, config: &Config) -> Result<ExitCode> {
 
 /// Runs `model remove`.
 pub(super) async fn remove(args: &RemoveArgs, config: &Config) -> Result<ExitCode> {
-    let data = DataDir::open(&config.data_dir).await?;
+    let data = Place::of(config).await?;
     let mut models = known(&data, &args.model).await?;
     if models.len() > 1 {
         let names: Vec<_> = models.iter().map(full_name).collect();
@@ -316,7 +316,7 @@ pub(super) async fn remove(args: &RemoveArgs, config: &Config) -> Result<ExitCod
 }
 
 /// The models that `wanted` may mean: at least one.
-async fn known(data: &DataDir, wanted: &ModelName) -> Result<Vec<Model>> {
+async fn known(data: &Place, wanted: &ModelName) -> Result<Vec<Model>> {
     let models = called(&*data.store, wanted).await?;
     if models.is_empty() {
         bail!("{wanted} is not registered; {}", what_there_is(&*data.store).await?);

@@ -105,7 +105,7 @@ impl CountHandler {
 
 /// Folds what was found in a segment; `None` when it was given up.
 fn fold(next: NextFold, found: Option<SegmentDetections>) -> Result<(SegmentCounts, Vec<u8>), BadFold> {
-    let NextFold { pass, ruleset, detector, segment, recording, state, .. } = next;
+    let NextFold { pass, ruleset, detector, segment, recording, state, last, .. } = next;
     let rules = FoldRules::new(
         ruleset,
         &detector.classes,
@@ -126,7 +126,7 @@ fn fold(next: NextFold, found: Option<SegmentDetections>) -> Result<(SegmentCoun
         }
         None => fold.lose(),
     }
-    if pass.last == Some(segment.seq) {
+    if last == Some(segment.seq) {
         fold.finish(&rules, segment.span.end, &mut counts);
     }
     let state = fold.to_bytes()?;

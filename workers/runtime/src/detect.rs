@@ -1,13 +1,14 @@
 //! The handler of [`DetectSegment`]: decodes a segment, runs the detector over its frames and keeps what it
 //! found as an artifact.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use camcount_blob::{detections, keys};
 use camcount_detect::Detect;
 use camcount_domain::{DetectSegment, Detector, DetectorVersion, Failure, Rate};
-use camcount_store::{Artifact, Kept};
+use camcount_store::{Artifact, Kept, Store};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,25 +24,78 @@ use crate::{
 /// worker died, or they took too long) count by the queue's attempts; so these must go beyond this number.
 const ATTEMPTS: u32 = 3;
 
-/// The detectors that a process has loaded, by version.
+/// Opens detectors by what the store says of them.
+#[async_trait]
+pub trait LoadDetector: Send + Sync + 'static {
+    /// The detector that sees as `wanted` does.
+    ///
+    /// # Errors
+    /// When its model cannot be had or opened here.
+    async fn load(&self, wanted: &Detector) -> Result<Arc<dyn Detect>, Box<dyn Error + Send + Sync>>;
+}
+
+type Loaded = BTreeMap<DetectorVersion, (Detector, Arc<dyn Detect>)>;
+
+/// The detectors that a process has loaded, by version. Clones share them.
 #[derive(Clone, Default)]
 pub struct Detectors {
-    loaded: BTreeMap<DetectorVersion, (Detector, Arc<dyn Detect>)>,
+    /// Locked while one is being loaded, so that nobody loads it twice.
+    loaded: Arc<Mutex<Loaded>>,
+    loader: Option<Arc<dyn LoadDetector>>,
 }
 
 impl Detectors {
+    /// None yet: `loader` opens those that jobs ask for.
+    #[must_use]
+    pub fn loaded_by(loader: Arc<dyn LoadDetector>) -> Self {
+        Self { loader: Some(loader), ..Self::default() }
+    }
+
     /// Adds a detector that looks at `rate`; returns what it is.
     pub fn load(&mut self, detect: Arc<dyn Detect>, rate: Rate) -> Detector {
         let detector = detect.describe(rate);
-        self.loaded.insert(detector.version(), (detector.clone(), detect));
+        // Whoever adds one has not shared them yet.
+        if let Some(loaded) = Arc::get_mut(&mut self.loaded) {
+            loaded.get_mut().insert(detector.version(), (detector.clone(), detect));
+        }
         detector
+    }
+
+    /// The detector of this version, loaded now if it has not been.
+    async fn get(
+        &self,
+        version: &DetectorVersion,
+        store: &dyn Store,
+    ) -> Result<(Detector, Arc<dyn Detect>), Failure> {
+        let mut loaded = self.loaded.lock().await;
+        if let Some(found) = loaded.get(version) {
+            return Ok(found.clone());
+        }
+        let Some(loader) = &self.loader else {
+            return Err(Failure::defer(trouble::WAIT, NotLoaded::new(version, None)));
+        };
+        let wanted = store.detector(version).await.map_err(trouble::of_store)?;
+        let detect = loader.load(&wanted).await;
+        let detect =
+            detect.map_err(|error| Failure::defer(trouble::WAIT, NotLoaded::new(version, Some(error))))?;
+        loaded.insert(version.clone(), (wanted.clone(), Arc::clone(&detect)));
+        Ok((wanted, detect))
     }
 }
 
 /// A detector that this process has not loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("detector {0} is not loaded here; start a worker with its model")]
-struct NotLoaded(DetectorVersion);
+#[error("detector {version} cannot be loaded here")]
+struct NotLoaded {
+    version: DetectorVersion,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl NotLoaded {
+    fn new(version: &DetectorVersion, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { version: version.clone(), source }
+    }
+}
 
 /// Decodes and detects.
 pub struct DetectHandler {
@@ -62,9 +116,7 @@ impl DetectHandler {
         args: &DetectSegment,
         cancel: CancellationToken,
     ) -> Result<Arc<Looking>, Failure> {
-        let Some((detector, detect)) = self.ports.detectors.loaded.get(&args.detector).cloned() else {
-            return Err(Failure::defer(trouble::WAIT, NotLoaded(args.detector.clone())));
-        };
+        let (detector, detect) = self.ports.detectors.get(&args.detector, &*self.ports.store).await?;
         let (segment, recording) =
             self.ports.store.segment(args.camera, args.seq).await.map_err(trouble::of_store)?;
         Ok(Arc::new(Looking {

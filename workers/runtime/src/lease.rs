@@ -1,7 +1,14 @@
 //! One lease from start to verdict: the job runs on a task of its own, so that a panic ends nothing else, and
 //! its lease is extended for as long as it runs. When the run ends, so does the job, one way or another.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use camcount_domain::{Decision, Failure};
 use camcount_queue::{Lease, Queue, Standing, Verdict, backoff};
@@ -22,6 +29,24 @@ pub(crate) struct LeaseRunner {
     /// Cancels every running job.
     pub(crate) cancel: CancellationToken,
     pub(crate) ended: broadcast::Sender<JobEnd>,
+    /// How many jobs run now.
+    pub(crate) running: Arc<AtomicUsize>,
+}
+
+/// Counts a job for as long as it runs.
+struct Counted<'r>(&'r AtomicUsize);
+
+impl<'r> Counted<'r> {
+    fn of(running: &'r AtomicUsize) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(running)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Why a run ended without the handler's word.
@@ -35,19 +60,35 @@ enum Broken {
     TooLong(Duration),
 }
 
+/// Tells how a run ended, by kind and not by key, of which there is no end.
+fn measure(lease: &Lease, outcome: &'static str, started: Instant) {
+    let (kind, lane) = (lease.job.kind.clone(), lease.job.lane.as_str());
+    if lease.attempt > 1 {
+        metrics::counter!("camcount_redeliveries_total", "lane" => lane).increment(1);
+    }
+    metrics::histogram!("camcount_job_seconds", "kind" => kind.clone(), "lane" => lane)
+        .record(started.elapsed().as_secs_f64());
+    metrics::counter!("camcount_jobs_total", "kind" => kind, "lane" => lane, "outcome" => outcome)
+        .increment(1);
+}
+
 impl LeaseRunner {
     /// Runs the leased job and settles the lease.
     #[tracing::instrument(name = "job", skip_all, fields(kind = lease.job.kind, key = lease.job.key, attempt = lease.attempt))]
     pub(crate) async fn run(&self, lease: &Lease) {
+        let _running = Counted::of(&self.running);
+        let started = Instant::now();
         let outcome = tokio::select! {
             outcome = self.handled(lease) => outcome,
             () = self.kept_until_lost(lease) => {
                 // Another worker may have it by now; whatever this one still stores is fenced there.
                 tracing::warn!("lost the lease; the job runs elsewhere");
+                measure(lease, "lost", started);
                 return;
             }
         };
         let (verdict, end) = self.verdict(lease, outcome);
+        measure(lease, end.word(), started);
         self.settle(lease, verdict).await;
         // Nobody listening is fine.
         let _ = self.ended.send(end);

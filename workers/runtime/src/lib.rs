@@ -21,7 +21,7 @@ use camcount_decode::Ffmpeg;
 use camcount_store::Store;
 
 pub use count::CountHandler;
-pub use detect::{DetectHandler, Detectors};
+pub use detect::{DetectHandler, Detectors, LoadDetector};
 pub use fold::{BadFold, Fold, FoldRules};
 pub use handler::{Handler, Handlers, Run};
 pub use meter::{Meter, Stage};

@@ -1,6 +1,12 @@
 //! The pools: one apalis worker for each slot of each lane.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use apalis::{layers::WorkerBuilderExt, prelude::ParallelizeExt};
 use apalis_core::{error::BoxDynError, monitor::Monitor, task::data::Data, worker::builder::WorkerBuilder};
@@ -75,6 +81,19 @@ pub enum JobEnd {
     },
 }
 
+impl JobEnd {
+    /// The word that metrics use.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Deferred { .. } => "deferred",
+            Self::GivenUp { .. } => "given_up",
+            Self::Released { .. } => "released",
+        }
+    }
+}
+
 /// Workers at work. Dropping them cancels their jobs.
 pub struct Workers {
     drain: Duration,
@@ -83,6 +102,7 @@ pub struct Workers {
     /// End the running ones.
     cancel: CancellationToken,
     ended: broadcast::Sender<JobEnd>,
+    running: Arc<AtomicUsize>,
     monitor: Option<JoinHandle<()>>,
 }
 
@@ -94,7 +114,9 @@ impl Workers {
         const ENDS: usize = 1024;
         let (stop, cancel) = (CancellationToken::new(), CancellationToken::new());
         let (ended, _) = broadcast::channel(ENDS);
+        let running = Arc::new(AtomicUsize::new(0));
         let runner = Arc::new(LeaseRunner {
+            running: Arc::clone(&running),
             queue: Arc::clone(queue),
             handlers,
             options: options.clone(),
@@ -127,13 +149,19 @@ impl Workers {
                 tracing::error!(%error, "the workers ended");
             }
         });
-        Self { drain: options.drain, stop, cancel, ended, monitor: Some(monitor) }
+        Self { drain: options.drain, stop, cancel, ended, running, monitor: Some(monitor) }
     }
 
     /// Hears of every job that ends from now on.
     #[must_use]
     pub fn ends(&self) -> broadcast::Receiver<JobEnd> {
         self.ended.subscribe()
+    }
+
+    /// How many jobs run now.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
     }
 
     /// A token that ends the running jobs at once, for the impatient.

@@ -7,12 +7,14 @@ mod commit;
 mod detections;
 mod footage;
 mod frames;
+mod leases;
 mod migrate;
 mod models;
 mod month;
 mod partitions;
 mod passes;
 mod reading;
+mod registry;
 mod url;
 
 use std::time::Duration;
@@ -180,6 +182,10 @@ impl Store for Postgres {
 
     async fn recordings(&self, camera: CameraId) -> Result<Vec<(Seq, Recording)>, StoreError> {
         self.recordings_of(camera).await
+    }
+
+    async fn last_recording(&self, camera: CameraId) -> Result<Option<Recording>, StoreError> {
+        self.last_recording_of(camera).await
     }
 
     async fn segments_in(

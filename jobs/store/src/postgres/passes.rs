@@ -2,6 +2,8 @@
 
 use camcount_domain::{CountPass, DetectSegment, Pass, PassId, Seq};
 
+use sqlx::PgConnection;
+
 use super::Postgres;
 use crate::{
     NextFold, PassProgress, Scope, StoreError,
@@ -10,13 +12,23 @@ use crate::{
 
 impl Postgres {
     pub(super) async fn insert_pass(&self, pass: &Pass) -> Result<PassId, StoreError> {
-        let id = pass.id();
+        Self::insert_pass_in(&mut *self.verbs.acquire().await.map_err(self.failed("open a pass"))?, pass)
+            .await
+            .map_err(self.failed("open a pass"))?;
+        Ok(pass.id())
+    }
+
+    pub(super) async fn insert_pass_in(
+        connection: &mut PgConnection,
+        pass: &Pass,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq,
-                                 last_seq, next_seq) VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8, $7)
+                                 last_seq, live, next_seq)
+             VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8, $8 IS NULL, $7)
              ON CONFLICT DO NOTHING",
         )
-        .bind(&id.0)
+        .bind(pass.id().0)
         .bind(pass.camera.to_string())
         .bind(&pass.detector.0)
         .bind(&pass.ruleset.0)
@@ -24,10 +36,9 @@ impl Postgres {
         .bind(pass.range.end.0)
         .bind(pass.first.0)
         .bind(pass.last.map(|seq| seq.0))
-        .execute(&self.verbs)
-        .await
-        .map_err(self.failed("open a pass"))?;
-        Ok(id)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
     pub(super) async fn detections_due(
@@ -47,11 +58,13 @@ impl Postgres {
                          AND NOT EXISTS (SELECT FROM detections d
                                          WHERE d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
                                            AND d.state <> 'failing')) w
-                   WHERE NOT p.finished AND ($2::text[] IS NULL OR p.id = ANY ($2))) due
+                   WHERE NOT p.finished AND ($2::text[] IS NULL OR p.id = ANY ($2))
+                     AND ($3::boolean IS NULL OR p.live = $3)) due
              ORDER BY due.ahead, due.camera, due.detector",
         )
         .bind(i64::from(per_pass))
         .bind(ids(scope))
+        .bind(scope.live())
         .fetch_all(&self.verbs)
         .await
         .map_err(self.failed("find due detections"))?;
@@ -63,9 +76,11 @@ impl Postgres {
             "SELECT p.id, p.next_seq FROM passes p
              JOIN detections d ON d.camera = p.camera AND d.seq = p.next_seq AND d.detector = p.detector
              WHERE d.state <> 'failing' AND NOT p.finished AND ($1::text[] IS NULL OR p.id = ANY ($1))
+               AND ($2::boolean IS NULL OR p.live = $2)
              ORDER BY p.id",
         )
         .bind(ids(scope))
+        .bind(scope.live())
         .fetch_all(&self.verbs)
         .await
         .map_err(self.failed("find due counts"))?;
@@ -74,8 +89,8 @@ impl Postgres {
 
     pub(super) async fn fold_due(&self, id: &PassId) -> Result<Option<NextFold>, StoreError> {
         let row: StoredPass = sqlx::query_as(
-            "SELECT camera::text, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, next_seq,
-                    fold_state
+            "SELECT camera::text, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, live,
+                    next_seq, fold_state
              FROM passes WHERE id = $1",
         )
         .bind(&id.0)
@@ -89,11 +104,12 @@ impl Postgres {
         let Some(outcome) = self.outcome_of(&job).await? else { return Ok(None) };
         let (segment, recording) = self.segment_of(pass.camera, seq).await?;
         Ok(Some(NextFold {
-            ruleset: self.ruleset(&pass.ruleset).await?,
-            detector: self.detector(&pass.detector).await?,
+            ruleset: self.read_ruleset(&pass.ruleset).await?,
+            detector: self.read_detector(&pass.detector).await?,
             segment,
             recording,
             outcome,
+            last: row.last(),
             state: row.fold_state,
             pass,
         }))
@@ -130,7 +146,7 @@ impl Postgres {
 /// The passes in `scope`; `None` for all.
 fn ids(scope: Scope<'_>) -> Option<Vec<&str>> {
     match scope {
-        Scope::All => None,
+        Scope::All | Scope::Live | Scope::Backfill => None,
         Scope::Passes(passes) => Some(passes.iter().map(|pass| pass.0.as_str()).collect()),
     }
 }

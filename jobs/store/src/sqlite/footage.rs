@@ -46,7 +46,7 @@ impl Sqlite {
         Ok(version)
     }
 
-    pub(super) async fn detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError> {
+    pub(super) async fn read_detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError> {
         let row: StoredDetector = sqlx::query_as(
             "SELECT name, sha256, layout, settings, rate_mhz, classes FROM detectors WHERE version = ?",
         )
@@ -69,7 +69,7 @@ impl Sqlite {
         Ok(version)
     }
 
-    pub(super) async fn ruleset(&self, version: &RulesetVersion) -> Result<Ruleset, StoreError> {
+    pub(super) async fn read_ruleset(&self, version: &RulesetVersion) -> Result<Ruleset, StoreError> {
         let content: String = sqlx::query_scalar("SELECT content FROM rulesets WHERE version = ?")
             .bind(&version.0)
             .fetch_optional(&self.reader)
@@ -152,6 +152,19 @@ impl Sqlite {
         }
         tx.commit().await.map_err(&failed)?;
         Ok(Added::New { first, last })
+    }
+
+    pub(super) async fn last_recording_of(&self, camera: CameraId) -> Result<Option<Recording>, StoreError> {
+        let row: Option<StoredRecording> = sqlx::query_as(
+            "SELECT first_seq, source, start_us AS recording_start_us, end_us AS recording_end_us,
+                    origin_us, width, height, frame_interval_us
+             FROM recordings WHERE camera = ? ORDER BY first_seq DESC LIMIT 1",
+        )
+        .bind(camera.to_string())
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(self.failed("look up the last recording"))?;
+        Ok(row.map(|row| row.of(camera).1))
     }
 
     pub(super) async fn recordings_of(&self, camera: CameraId) -> Result<Vec<(Seq, Recording)>, StoreError> {

@@ -4,9 +4,11 @@
 mod commit;
 mod detections;
 mod footage;
+mod leases;
 mod models;
 mod passes;
 mod reading;
+mod registry;
 
 use std::{path::Path, time::Duration};
 
@@ -121,6 +123,10 @@ impl Store for Sqlite {
 
     async fn recordings(&self, camera: CameraId) -> Result<Vec<(Seq, Recording)>, StoreError> {
         self.recordings_of(camera).await
+    }
+
+    async fn last_recording(&self, camera: CameraId) -> Result<Option<Recording>, StoreError> {
+        self.last_recording_of(camera).await
     }
 
     async fn segments_in(

@@ -2,6 +2,8 @@
 
 use camcount_domain::{CountPass, DetectSegment, Pass, PassId, Seq};
 
+use sqlx::SqliteConnection;
+
 use super::Sqlite;
 use crate::{
     NextFold, PassProgress, Scope, StoreError,
@@ -10,13 +12,23 @@ use crate::{
 
 impl Sqlite {
     pub(super) async fn insert_pass(&self, pass: &Pass) -> Result<PassId, StoreError> {
-        let id = pass.id();
+        Self::insert_pass_in(&mut *self.writer.acquire().await.map_err(self.failed("open a pass"))?, pass)
+            .await
+            .map_err(self.failed("open a pass"))?;
+        Ok(pass.id())
+    }
+
+    pub(super) async fn insert_pass_in(
+        connection: &mut SqliteConnection,
+        pass: &Pass,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq,
-                                 last_seq, next_seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7)
+                                 last_seq, live, next_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8 IS NULL, ?7)
              ON CONFLICT DO NOTHING",
         )
-        .bind(&id.0)
+        .bind(pass.id().0)
         .bind(pass.camera.to_string())
         .bind(&pass.detector.0)
         .bind(&pass.ruleset.0)
@@ -24,10 +36,9 @@ impl Sqlite {
         .bind(pass.range.end.0)
         .bind(pass.first.0)
         .bind(pass.last.map(|seq| seq.0))
-        .execute(&self.writer)
-        .await
-        .map_err(self.failed("open a pass"))?;
-        Ok(id)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
     pub(super) async fn detections_due(
@@ -43,11 +54,12 @@ impl Sqlite {
              LEFT JOIN detections d ON d.camera = s.camera AND d.seq = s.seq AND d.detector = p.detector
              WHERE coalesce(d.state, 'failing') = 'failing'
                AND (p.last_seq IS NULL OR p.next_seq <= p.last_seq)
-               AND (?2 IS NULL OR p.id IN (SELECT value FROM json_each(?2)))
+               AND (?2 IS NULL OR p.id IN (SELECT value FROM json_each(?2))) AND p.live = coalesce(?3, p.live)
              ORDER BY ahead, s.camera, p.detector",
         )
         .bind(per_pass)
         .bind(ids(scope))
+        .bind(scope.live())
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("find due detections"))?;
@@ -59,10 +71,11 @@ impl Sqlite {
             "SELECT p.id, p.next_seq FROM passes p
              JOIN detections d ON d.camera = p.camera AND d.seq = p.next_seq AND d.detector = p.detector
              WHERE d.state <> 'failing' AND (p.last_seq IS NULL OR p.next_seq <= p.last_seq)
-               AND (?1 IS NULL OR p.id IN (SELECT value FROM json_each(?1)))
+               AND (?1 IS NULL OR p.id IN (SELECT value FROM json_each(?1))) AND p.live = coalesce(?2, p.live)
              ORDER BY p.id",
         )
         .bind(ids(scope))
+        .bind(scope.live())
         .fetch_all(&self.reader)
         .await
         .map_err(self.failed("find due counts"))?;
@@ -82,11 +95,12 @@ impl Sqlite {
         let Some(outcome) = self.outcome_of(&job).await? else { return Ok(None) };
         let (segment, recording) = self.segment_of(pass.camera, seq).await?;
         Ok(Some(NextFold {
-            ruleset: self.ruleset(&pass.ruleset).await?,
-            detector: self.detector(&pass.detector).await?,
+            ruleset: self.read_ruleset(&pass.ruleset).await?,
+            detector: self.read_detector(&pass.detector).await?,
             segment,
             recording,
             outcome,
+            last: row.last(),
             state: row.fold_state,
             pass,
         }))
@@ -123,7 +137,7 @@ impl Sqlite {
 /// The passes in `scope` as a JSON array; `None` for all.
 fn ids(scope: Scope<'_>) -> Option<String> {
     match scope {
-        Scope::All => None,
+        Scope::All | Scope::Live | Scope::Backfill => None,
         Scope::Passes(passes) => Some(serde_json::json!(passes).to_string()),
     }
 }

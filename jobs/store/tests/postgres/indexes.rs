@@ -2,7 +2,7 @@
 //! of them. PostgreSQL's own counts of scans tell.
 
 use camcount_domain::{CameraId, MediaSpan, Seq};
-use camcount_store::{Month, Scope, Store, test_database::TestDatabase};
+use camcount_store::{CameraFilter, Month, Registry, Scope, Store, test_database::TestDatabase};
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
 
@@ -19,11 +19,15 @@ INSERT INTO segments SELECT md5(c::text)::uuid, s, s / 100 * 100, s * 10000000, 
     s % 100 = 99 FROM generate_series(1, 50) c, generate_series(0::bigint, 1999) s;
 INSERT INTO detections SELECT camera, seq, (SELECT version FROM detectors), 'detected', 0, null, 'k', 's', 1, 0
     FROM segments WHERE seq < 1000 AND end_us < 1e12;
-INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, next_seq)
+INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, live, next_seq)
     SELECT 'p' || n, md5((n % 50 + 1)::text)::uuid, (SELECT version FROM detectors), (SELECT version FROM rulesets),
-           0, 1, 0, 1999, CASE WHEN n <= 50 THEN 990 ELSE 2000 END FROM generate_series(1, 20050) n;
+           0, 1, 0, 1999, false, CASE WHEN n <= 50 THEN 990 ELSE 2000 END FROM generate_series(1, 20050) n;
 INSERT INTO camera_events SELECT camera, start_us, 'quarantined', (SELECT version FROM detectors), end_us, ''
     FROM segments WHERE seq < 200 AND end_us < 1e12;
+INSERT INTO cameras (id, name, start_known, source, tags)
+    SELECT md5('registered' || n)::uuid, 'registered ' || n, true, 'rtsp://x', ARRAY['tag ' || n % 1000]
+    FROM generate_series(1, 10000) n;
+INSERT INTO leases SELECT 'camera/' || n, 'somebody', 1 FROM generate_series(1, 200) n;
 ";
 
 /// Of the tables with months, in one month.
@@ -76,6 +80,12 @@ async fn every_verb_finds_its_rows_by_an_index() {
     store.add_recording(&again, 5_000_000).await.unwrap();
     store.recordings(camera_id).await.unwrap();
     camera(&store, "another").await;
+    assert!(store.camera_called("registered 7").await.unwrap().is_some());
+    let tagged = CameraFilter { tag: Some("tag 7".to_owned()), ..CameraFilter::default() };
+    assert_eq!(store.cameras(&tagged, None, 100).await.unwrap().len(), 10);
+    assert_eq!(store.cameras(&CameraFilter::default(), Some("registered 5"), 10).await.unwrap().len(), 10);
+    assert_eq!(store.passes(Some(camera_id)).await.unwrap().len(), 401);
+    store.last_recording(camera_id).await.unwrap();
     store.camera_events(camera_id).await.unwrap();
     store.note_failure(&crate::footage::job(&own, 1), "hm").await.unwrap();
     store.quarantine(&crate::footage::job(&own, 1), "hm").await.unwrap();

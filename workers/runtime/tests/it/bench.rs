@@ -7,7 +7,8 @@ use camcount_decode::Ffmpeg;
 use camcount_detect::{Detect, MotionDetector};
 use camcount_domain::{
     Camera, CameraId, Continuity, CountPass, DetectSegment, Detector, Failure, JobArgs, MediaSpan, MediaTime,
-    Pass, PassId, Rate, Recording, Ruleset, SegmentCounts, SegmentDetections, Seq, rules::RulesDraft,
+    Pass, PassId, Priority, Rate, Recording, Ruleset, SegmentCounts, SegmentDetections, Seq,
+    rules::RulesDraft,
 };
 use camcount_queue::Queue;
 use camcount_runtime::{CountHandler, DetectHandler, Detectors, Fold, FoldRules, Handler, Meter, Ports, Run};
@@ -178,7 +179,10 @@ impl Bench {
         let passes = [self.pass.clone()];
         let counts = self.store.due_counts(Scope::Passes(&passes)).await.unwrap();
         let detections = self.store.due_detections(Scope::Passes(&passes), 16).await.unwrap();
-        let jobs = counts.iter().map(JobArgs::to_job).chain(detections.iter().map(JobArgs::to_job));
+        let jobs = counts
+            .iter()
+            .map(|job| job.to_job(Priority::Live))
+            .chain(detections.iter().map(|job| job.to_job(Priority::Live)));
         let jobs: Vec<_> = jobs.map(Result::unwrap).collect();
         for job in &jobs {
             queue.push(job.clone()).await.unwrap();

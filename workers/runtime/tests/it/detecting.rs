@@ -15,7 +15,7 @@ use std::{
 
 use camcount_decode::{Ffmpeg, Options};
 use camcount_detect::MotionDetector;
-use camcount_domain::{Decision, Failure, JobArgs, Lane, MediaSpan};
+use camcount_domain::{Decision, Failure, JobArgs, Lane, MediaSpan, Priority};
 use camcount_queue::{InProcess, Queue};
 use camcount_runtime::{DetectHandler, Detectors, Handler, Handlers, JobEnd, Run, Workers, WorkersOptions};
 use camcount_store::{EventKind, Store};
@@ -215,7 +215,7 @@ async fn a_bad_place_defers_and_never_quarantines() {
     let result = DetectHandler::new(ports).run(bench.detection(0), run(3)).await;
     assert!(is_deferred(&result));
     let reason = result.unwrap_err().chain();
-    assert!(reason.contains(&format!("{} is not loaded here", bench.detector().version())), "{reason}");
+    assert!(reason.contains(&format!("{} cannot be loaded here", bench.detector().version())), "{reason}");
 
     assert_eq!(bench.outcome(0).await, None);
     assert!(bench.store.camera_events(bench.camera).await.unwrap().is_empty());
@@ -337,7 +337,7 @@ async fn a_detection_whose_run_is_over_ends_as_well() {
     };
     let workers = Workers::start(&queue, handlers, options);
     let mut ends = workers.ends();
-    queue.push(held.bench.detection(0).to_job().unwrap()).await.unwrap();
+    queue.push(held.bench.detection(0).to_job(Priority::Live).unwrap()).await.unwrap();
     match ends.recv().await.unwrap() {
         JobEnd::GivenUp { reason, .. } => assert!(reason.contains("ran for longer"), "{reason}"),
         other => panic!("{other:?}"),

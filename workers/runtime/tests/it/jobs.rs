@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use camcount_domain::{Failure, JobArgs, Lane};
+use camcount_domain::{Failure, JobArgs, Lane, Priority};
 use camcount_queue::{Depth, InProcess, Queue};
 use camcount_runtime::{Handler, Handlers, JobEnd, Run, Workers, WorkersOptions};
 use futures::future::BoxFuture;
@@ -28,7 +28,10 @@ pub(crate) struct Chore {
 
 impl JobArgs for Chore {
     const KIND: &'static str = "chore.v1";
-    const LANE: Lane = LANE;
+
+    fn lane(_: Priority) -> Lane {
+        LANE
+    }
 
     fn key(&self) -> String {
         self.name.clone()
@@ -128,7 +131,7 @@ impl Shift {
     }
 
     pub(crate) async fn push(&self, name: &str) {
-        self.queue.push(Chore { name: name.to_owned() }.to_job().unwrap()).await.unwrap();
+        self.queue.push(Chore { name: name.to_owned() }.to_job(Priority::Live).unwrap()).await.unwrap();
     }
 
     pub(crate) async fn next_end(&mut self) -> JobEnd {

@@ -1,0 +1,144 @@
+//! `camcount scheduler`: finds what is due and publishes it, over and over, or once.
+
+use std::{
+    collections::BTreeSet,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use camcount_domain::{Lane, Priority};
+use camcount_queue::Queue;
+use camcount_scheduler::{Due, Leaseholder, ReconcileError, Reconciler};
+use camcount_store::Scope;
+use clap::Args;
+
+use crate::{
+    commands::worker::parse_wait,
+    config::Config,
+    interrupt::{self, INTERRUPTED},
+    role::Role,
+    wiring::Wiring,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  camcount scheduler
+  camcount scheduler --once        # for cron, and for CronJobs of Kubernetes
+
+Any number may run: one leads, and another takes over within seconds when that one is gone. Two that run at once do no harm.";
+
+/// Arguments of `scheduler`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SchedulerArgs {
+    /// Publish what is due now, and end
+    #[arg(long)]
+    once: bool,
+    /// How often it is looked for what is due
+    #[arg(long, default_value = "1s", value_parser = parse_wait, value_name = "TIME")]
+    every: Duration,
+    /// How many segments detection may run ahead of counting, for each counting of a camera
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    ahead: u32,
+}
+
+/// Another scheduler leads when this one has not been heard of for so long.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// Runs the command.
+pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCode> {
+    if args.once {
+        let wiring = Wiring::shared(config).await?;
+        let reconciler = reconciler(&wiring, args.ahead);
+        let due = tick(&reconciler).await?;
+        println!("{} jobs due, {} of them published now", due.counts + due.detections, due.pushed);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(wiring) = Wiring::shared_when_there(config).await? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let _heeding = interrupt::heed();
+    let role = Role::start("scheduler", &wiring, config).await?;
+    tokio::select! {
+        () = lead(&wiring, &role.name, args.every, args.ahead) => {}
+        () = interrupt::asked(1) => {}
+    }
+    // Whoever comes next need not wait.
+    let _ = wiring.place.store.drop_lease(LEADER, &role.name).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+const LEADER: &str = "scheduler/leader";
+
+fn reconciler(wiring: &Wiring, ahead: u32) -> Reconciler {
+    Reconciler::new(Arc::clone(&wiring.place.store), Arc::clone(&wiring.queue), ahead)
+}
+
+/// Live work first; each in lanes of its own.
+async fn tick(reconciler: &Reconciler) -> Result<Due, ReconcileError> {
+    let live = reconciler.tick(Scope::Live, Priority::Live).await?;
+    let backfill = reconciler.tick(Scope::Backfill, Priority::Backfill).await?;
+    Ok(Due {
+        counts: live.counts + backfill.counts,
+        detections: live.detections + backfill.detections,
+        pushed: live.pushed + backfill.pushed,
+    })
+}
+
+/// Leads whenever nobody else does.
+pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u32) {
+    let reconciler = reconciler(wiring, ahead);
+    let mut lease = Leaseholder::new(Arc::clone(&wiring.place.store), "scheduler/", name, LEASE);
+    let wanted = BTreeSet::from(["leader".to_owned()]);
+    let mut leading = false;
+    let mut ticks = tokio::time::interval(every.clamp(Duration::from_millis(10), LEASE / 3));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let leads = match lease.tend(&wanted, 1, Instant::now()).await {
+            Ok(held) => !held.is_empty(),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not renewed");
+                !lease.held(Instant::now()).is_empty()
+            }
+        };
+        if leads != leading {
+            tracing::info!(leads, "leadership changed");
+            leading = leads;
+        }
+        metrics::gauge!("camcount_scheduler_leads").set(if leads { 1.0 } else { 0.0 });
+        if !leads {
+            continue;
+        }
+        let started = Instant::now();
+        match tick(&reconciler).await {
+            Ok(due) => {
+                metrics::counter!("camcount_jobs_published_total").increment(due.pushed as u64);
+                metrics::histogram!("camcount_tick_seconds").record(started.elapsed().as_secs_f64());
+            }
+            // The next one makes up for it.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a tick did not get through")
+            }
+        }
+        tell_depths(&*wiring.queue).await;
+    }
+}
+
+/// How much waits in each lane, for people and autoscalers.
+async fn tell_depths(queue: &dyn Queue) {
+    for lane in Lane::ALL {
+        // What is away is told of by the next tick.
+        let Ok(depth) = queue.depth(lane).await else { return };
+        let gauge = |state: &'static str, jobs: usize| {
+            metrics::gauge!("camcount_lane_jobs", "lane" => lane.as_str(), "state" => state).set(jobs as f64);
+        };
+        gauge("waiting", depth.waiting);
+        gauge("delayed", depth.delayed);
+        gauge("running", depth.running);
+        let oldest = depth.oldest.unwrap_or_default().as_secs_f64();
+        metrics::gauge!("camcount_lane_oldest_seconds", "lane" => lane.as_str()).set(oldest);
+    }
+}
