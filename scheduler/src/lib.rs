@@ -2,10 +2,14 @@
 //! nothing in mind between two ticks, so any number of schedulers may tick, at any time, and deleting the
 //! whole queue loses no work.
 
+mod cron;
 mod leases;
 mod plan;
 mod reconcile;
+mod upkeep;
 
+pub use cron::{BadCron, CronExpression};
 pub use leases::Leaseholder;
 pub use plan::{PlanError, plan_pass};
 pub use reconcile::{Due, ReconcileError, Reconciler};
+pub use upkeep::Upkeep;

@@ -96,12 +96,12 @@ pub struct LineBucket {
     pub count_out: i64,
 }
 
-/// How full one zone was in one bucket.
+/// How full one zone was in one bucket, or in one period of a roll-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneBucket {
     /// The zone's name.
     pub zone: String,
-    /// Start of the bucket, which is [`BUCKET_US`] long.
+    /// Start of the bucket, which is [`BUCKET_US`] long where counting made it.
     pub start: MediaTime,
     /// Objects seen to come in.
     pub entered: i64,
@@ -117,10 +117,11 @@ pub struct ZoneBucket {
     pub stationary_us: i64,
 }
 
-/// How much of one bucket was really observed. What is in neither lies outside the footage.
+/// How much of one bucket, or of one period of a roll-up, was really observed. What is in neither lies outside the
+/// footage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageBucket {
-    /// Start of the bucket, which is [`BUCKET_US`] long.
+    /// Start of the bucket, which is [`BUCKET_US`] long where counting made it.
     pub start: MediaTime,
     /// Time with frames, in microseconds.
     pub observed_us: i64,

@@ -13,10 +13,12 @@ mod ids;
 mod job;
 mod pass;
 mod picture;
+mod rollup;
 pub mod rules;
 mod stream;
 mod time;
 mod track;
+mod upkeep;
 
 pub use counts::{
     BUCKET_US, CoverageBucket, Crossing, Direction, FrameRow, LineBucket, SegmentCounts, Visit, ZoneBucket,
@@ -29,7 +31,9 @@ pub use ids::{CameraId, DetectorVersion, PassId, RulesetVersion, Seq, content_ha
 pub use job::{CountPass, DetectSegment, Job, JobArgs, Lane, Priority};
 pub use pass::{Detector, Pass};
 pub use picture::{Fit, Frame, FrameSize, Picture, PixelFormat};
+pub use rollup::{BadGranularity, Granularity, LineSum, Sums};
 pub use rules::{Anchor, Line, Policy, Ruleset, Zone};
 pub use stream::{StreamSettings, Transport};
 pub use time::{BadTime, MediaSpan, MediaTime, Rate, WallTime};
 pub use track::{BoxF, TrackId, TrackedFrame, TrackedObject};
+pub use upkeep::{RollOver, RollUp, UpkeepArgs};

@@ -3,6 +3,7 @@
 
 mod leases;
 mod registry;
+mod rollups;
 
 use std::{slice::from_ref, sync::Arc};
 
@@ -41,6 +42,7 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     a_ruleset_and_a_state_come_back_as_they_were(&*empty().await).await;
     leases::all(&empty).await;
     registry::all(&empty).await;
+    rollups::all(&empty).await;
 }
 
 fn camera(name: &str) -> Camera {

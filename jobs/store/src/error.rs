@@ -59,6 +59,15 @@ pub enum StoreError {
         /// The month.
         month: Month,
     },
+    /// A month is to be dropped of which no verified archive is known.
+    #[error(
+        "month {month} has no archive that was read back and verified, and dropping it would lose its counts; \
+         archive it first"
+    )]
+    MonthNotArchived {
+        /// The month.
+        month: Month,
+    },
     /// A row holds what no version of camcount writes.
     #[error("the store holds an unreadable {what}; restore it from a backup, or start a new data folder")]
     Corrupt {

@@ -12,10 +12,12 @@ mod model;
 mod port;
 mod postgres;
 mod registry;
+mod rollups;
 mod rows;
 mod sqlite;
 #[cfg(feature = "conformance")]
 pub mod test_database;
+mod upkeep;
 
 pub use error::StoreError;
 pub use leases::{HeldLease, Leases};
@@ -25,8 +27,10 @@ pub use port::{
     SegmentCommit, Store,
 };
 pub use postgres::{
-    BadDatabaseUrl, DatabaseUrl, MigrationStatus, Migrations, Month, MonthState, MonthStatus, Postgres,
-    PostgresOptions,
+    BadDatabaseUrl, BadMonth, DatabaseUrl, MigrationStatus, Migrations, Month, MonthState, MonthStatus,
+    Postgres, PostgresOptions,
 };
 pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
+pub use rollups::{DIRTY_US, Dirty, RolledUp, Rollups};
 pub use sqlite::Sqlite;
+pub use upkeep::UpkeepTimes;

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
 use crate::{DatabaseUrl, Migrations, Postgres, PostgresOptions};
 
@@ -138,6 +138,57 @@ impl TestDatabase {
     pub fn url_text(&self) -> String {
         let url = &server().url;
         format!("{url}{}dbname={}", if url.contains('?') { '&' } else { '?' }, self.name)
+    }
+}
+
+/// A reader that does not end: nothing that it has looked at can leave meanwhile.
+pub struct EndlessReader {
+    _connection: PgConnection,
+    pid: i32,
+}
+
+impl TestDatabase {
+    /// Begins to read counts, and goes on for as long as the value lives.
+    ///
+    /// # Panics
+    /// When the database has no schema.
+    #[must_use]
+    pub async fn endless_reader(&self) -> EndlessReader {
+        let options: PgConnectOptions = self.url_text().parse().unwrap();
+        let mut connection = options.connect().await.unwrap();
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+        connection.execute("SELECT FROM crossings").await.unwrap();
+        let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
+        EndlessReader { _connection: connection, pid }
+    }
+
+    /// Whether a partition is half detached.
+    ///
+    /// # Panics
+    /// When the server cannot be asked.
+    pub async fn has_pending_detach(&self) -> bool {
+        let options: PgConnectOptions = self.url_text().parse().unwrap();
+        let mut connection = options.connect().await.unwrap();
+        let pending = "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhdetachpending)";
+        let pending = sqlx::query_scalar(pending).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        pending
+    }
+
+    /// Ends whatever the server is doing in this database, but for `spared`, and waits until it has ended.
+    ///
+    /// # Panics
+    /// When the server cannot be asked.
+    pub async fn kill_all_but(&self, spared: Option<&EndlessReader>) {
+        let options: PgConnectOptions = self.url_text().parse().unwrap();
+        let mut connection = options.connect().await.unwrap();
+        // A minute is more than any server takes.
+        let killed = sqlx::query(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+             WHERE datname = current_database() AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), $1)",
+        );
+        killed.bind(spared.map_or(0, |reader| reader.pid)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn all<F: Future<Output = Arc<dyn Store>>>(empty: &impl Fn() ->
     rules_that_caught_up_end_with_the_segment_to_come(&*empty().await).await;
 }
 
-fn entry(name: &str) -> CameraEntry {
+pub(super) fn entry(name: &str) -> CameraEntry {
     CameraEntry {
         camera: camera(name),
         source: format!("rtsp://{name}.example/stream"),

@@ -3,21 +3,14 @@
 //! It first moves the cursor, and so holds the pass's row: of commits that race, the second waits, and then finds
 //! the cursor gone. That also makes it safe to ask, and not to lock, which months are open. See `partitions.rs`.
 
-use std::collections::BTreeSet;
-
-use camcount_domain::{MediaSpan, MediaTime, PassId, SegmentCounts, Seq};
-use serde::Serialize;
+use camcount_domain::{PassId, SegmentCounts, Seq};
 use sqlx::PgConnection;
 
-use super::{Month, Postgres, again, frames};
-use crate::{Committed, SegmentCommit, StoreError};
-
-/// A statement for the table with months, and for the one with unplaced rows.
-macro_rules! into {
-    ($verb:literal, $table:literal, $rest:literal) => {
-        [concat!($verb, $table, $rest), concat!($verb, $table, "_unplaced", $rest)]
-    };
-}
+use super::{
+    Postgres, again, frames,
+    places::{Open, Places, into},
+};
+use crate::{Committed, SegmentCommit, StoreError, rollups::hours_of};
 
 const CROSSINGS: [&str; 2] = into!(
     "INSERT INTO ",
@@ -81,6 +74,10 @@ const COVERAGE: [&str; 2] = into!(
 const FRAMES: [&str; 2] =
     into!("COPY ", "frame_metadata", " (pass, media_us, detected, tracked) FROM STDIN (FORMAT binary)");
 
+/// What is to be rolled up anew.
+const MARK: &str = "INSERT INTO dirty_hours (pass, hour_us, seq) SELECT $1, unnest($3::bigint[]), $2
+    ON CONFLICT (pass, hour_us) DO UPDATE SET seq = excluded.seq";
+
 impl Postgres {
     pub(super) async fn commit(&self, commit: SegmentCommit<'_>) -> Result<Committed, StoreError> {
         loop {
@@ -136,17 +133,8 @@ async fn store(
             .chain(coverage.iter().map(|row| row.start))
             .chain(frames.iter().map(|row| row.time))
     };
-    let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(()) };
-    let open = Open::between(tx, pass, first, last).await?;
-    let aside: BTreeSet<_> = times().filter(|time| !open.holds(*time)).filter_map(Month::of).collect();
-    if !aside.is_empty() {
-        sqlx::query("INSERT INTO unplaced (pass, month_us) SELECT $1, unnest($2) ON CONFLICT DO NOTHING")
-            .bind(&pass.0)
-            .bind(aside.iter().map(|month| month.span().start.0).collect::<Vec<_>>())
-            .execute(&mut *tx)
-            .await?;
-    }
-    let mut places = Places { tx, pass, seq, open: &open };
+    let Some(open) = Open::to(tx, pass, times).await? else { return Ok(()) };
+    let mut places = Places { tx, pass, about: seq.0, open: &open };
     places.insert(CROSSINGS, crossings, |row| row.time).await?;
     places.insert(VISITS, visits, |row| row.entered).await?;
     places.insert(LINE_BUCKETS, lines, |row| row.start).await?;
@@ -158,69 +146,9 @@ async fn store(
             frames::copy(places.tx, statement, pass, rows).await?;
         }
     }
+    let hours = hours_of(counts);
+    if !hours.is_empty() {
+        sqlx::query(MARK).bind(&pass.0).bind(seq.0).bind(hours).execute(places.tx).await?;
+    }
     Ok(())
-}
-
-/// The months that take a pass's rows.
-struct Open(Vec<MediaSpan>);
-
-impl Open {
-    /// Those open between `first` and `last`, without those of which rows of the pass lie aside: the others must
-    /// join these, or a bucket might come to be in two places.
-    async fn between(
-        tx: &mut PgConnection,
-        pass: &PassId,
-        first: MediaTime,
-        last: MediaTime,
-    ) -> Result<Self, sqlx::Error> {
-        let months: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT start_us, end_us FROM months m
-             WHERE state = 'open' AND start_us <= $3 AND end_us > $2
-               AND NOT EXISTS (SELECT FROM unplaced WHERE pass = $1 AND month_us = m.start_us)",
-        )
-        .bind(&pass.0)
-        .bind(first.0)
-        .bind(last.0)
-        .fetch_all(tx)
-        .await?;
-        let span = |(start, end)| MediaSpan { start: MediaTime(start), end: MediaTime(end) };
-        Ok(Self(months.into_iter().map(span).collect()))
-    }
-
-    fn holds(&self, time: MediaTime) -> bool {
-        self.0.iter().any(|month| month.contains(time))
-    }
-}
-
-/// Where rows of one commit go.
-struct Places<'a> {
-    tx: &'a mut PgConnection,
-    pass: &'a PassId,
-    seq: Seq,
-    open: &'a Open,
-}
-
-impl Places<'_> {
-    /// Rows travel as one JSON text per table: one statement each, however many rows.
-    async fn insert<T: Serialize>(
-        &mut self,
-        statements: [&'static str; 2],
-        rows: &[T],
-        time: fn(&T) -> MediaTime,
-    ) -> Result<(), sqlx::Error> {
-        let (inside, outside): (Vec<_>, Vec<_>) = rows.iter().partition(|row| self.open.holds(time(row)));
-        for (statement, rows) in statements.into_iter().zip([inside, outside]) {
-            if rows.is_empty() {
-                continue;
-            }
-            let json = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            sqlx::query(statement)
-                .bind(&self.pass.0)
-                .bind(self.seq.0)
-                .bind(json)
-                .execute(&mut *self.tx)
-                .await?;
-        }
-        Ok(())
-    }
 }

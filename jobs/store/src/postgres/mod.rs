@@ -13,8 +13,11 @@ mod models;
 mod month;
 mod partitions;
 mod passes;
+mod places;
 mod reading;
 mod registry;
+mod rollups;
+mod upkeep;
 mod url;
 
 use std::time::Duration;
@@ -31,7 +34,7 @@ use sqlx::{
 };
 
 pub use migrate::{MigrationStatus, Migrations};
-pub use month::Month;
+pub use month::{BadMonth, Month};
 pub use partitions::{MonthState, MonthStatus};
 pub use url::{BadDatabaseUrl, DatabaseUrl};
 

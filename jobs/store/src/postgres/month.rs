@@ -1,6 +1,6 @@
 //! Calendar months of media time, in UTC: the unit of partitioning.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use camcount_domain::{MediaSpan, MediaTime};
 use jiff::{Timestamp, ToSpan, civil, tz::TimeZone};
@@ -25,6 +25,13 @@ impl Month {
     #[must_use]
     pub fn next(self) -> Option<Self> {
         Self::of(self.span().end)
+    }
+
+    /// The month that is `months` before this one, or the first there is.
+    pub(super) fn before(self, months: u32) -> Self {
+        Self {
+            first_day: self.first_day.saturating_sub(i64::from(months).months()).max(civil::date(1, 1, 1)),
+        }
     }
 
     /// The months that `span` touches, in order. An empty span touches the month of its start.
@@ -56,6 +63,22 @@ impl fmt::Display for Month {
     }
 }
 
+/// Why a text is no month.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no month; write it like 2026-05")]
+pub struct BadMonth(String);
+
+impl FromStr for Month {
+    type Err = BadMonth;
+
+    fn from_str(text: &str) -> Result<Self, BadMonth> {
+        let first_day = format!("{text}-01").parse::<civil::Date>().ok().filter(|_| text.len() == 7);
+        let time = first_day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+        time.and_then(|zoned| Self::of(MediaTime(zoned.timestamp().as_microsecond())))
+            .ok_or_else(|| BadMonth(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +97,16 @@ mod tests {
         assert_eq!(Month::of(MediaTime(-1)).unwrap().to_string(), "1969-12");
         assert_eq!(Month::of(MediaTime::MAX), None);
         assert_eq!(Month::of(MediaTime::MIN), None);
+    }
+
+    #[test]
+    fn months_are_read_as_they_are_written() {
+        let month: Month = "2026-05".parse().unwrap();
+        assert_eq!((month.to_string(), month.before(5).to_string()), ("2026-05".into(), "2025-12".into()));
+        assert_eq!(month.before(u32::MAX).to_string(), "0001-01");
+        for text in ["2026-13", "2026-5", "2026-05-01", "May", "0000-01"] {
+            assert!(text.parse::<Month>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -19,13 +19,16 @@ use super::{Month, Postgres};
 use crate::StoreError;
 
 /// The partitioned tables, each with the media time that decides the month.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 9] = [
     ("crossings", "media_us"),
     ("visits", "entered_us"),
     ("line_buckets", "start_us"),
     ("zone_buckets", "start_us"),
     ("coverage", "start_us"),
     ("frame_metadata", "media_us"),
+    ("line_rollups", "start_us"),
+    ("zone_rollups", "start_us"),
+    ("coverage_rollups", "start_us"),
 ];
 
 /// How long a change of partitions waits for a lock, since others queue behind it, and how often it tries: half a
@@ -133,17 +136,14 @@ impl Postgres {
     /// When the database fails.
     pub async fn months_wanted(&self, ahead: u32) -> Result<BTreeSet<Month>, StoreError> {
         let failed = self.failed("find the months that are wanted");
-        let now_us: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
-            .fetch_one(&self.verbs)
-            .await
-            .map_err(&failed)?;
+        let this_month = self.this_month().await?;
         let mut wanted = BTreeSet::new();
         let recordings = sqlx::query_as("SELECT start_us, end_us FROM recordings").fetch(&self.readers);
         let mut recordings = recordings.map_err(&failed);
         while let Some((start, end)) = recordings.try_next().await? {
             wanted.extend(Month::touched(MediaSpan { start: MediaTime(start), end: MediaTime(end) }));
         }
-        let from_now = std::iter::successors(Month::of(MediaTime(now_us)), |month| month.next());
+        let from_now = std::iter::successors(Some(this_month), |month| month.next());
         wanted.extend(from_now.take(ahead as usize + 1));
         for MonthStatus { month, state, passes_aside, .. } in self.months().await? {
             if passes_aside == 0 || matches!(state, MonthState::Detaching | MonthState::Detached) {
@@ -153,6 +153,52 @@ impl Postgres {
             }
         }
         Ok(wanted)
+    }
+
+    /// How many months after this one, by the database's clock, are open without a hole.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn months_ahead(&self) -> Result<u32, StoreError> {
+        let this_month = self.this_month().await?;
+        let months = self.months().await?;
+        let open: BTreeSet<Month> = months
+            .into_iter()
+            .filter(|status| status.state == MonthState::Open)
+            .map(|status| status.month)
+            .collect();
+        let ahead = std::iter::successors(this_month.next(), |month| month.next());
+        Ok(ahead.take_while(|month| open.contains(month)).map(|_| 1).sum())
+    }
+
+    /// The open months before the `keep` that come before this one, by the database's clock; without those of which
+    /// something waits to be rolled up, for a week's or a month's sum needs all of its days.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn months_outlived(&self, keep: u32) -> Result<Vec<Month>, StoreError> {
+        let first_kept = self.this_month().await?.before(keep);
+        let dirty_us: Option<i64> = sqlx::query_scalar("SELECT min(hour_us) FROM dirty_hours")
+            .fetch_one(&self.verbs)
+            .await
+            .map_err(self.failed("find dirty hours"))?;
+        /// Weeks and months of any calendar that begin in a month end at most so long after it.
+        const REACH_US: i64 = 33 * 24 * 3_600_000_000;
+        let clean = |month: Month| dirty_us.is_none_or(|hour| month.span().end.plus_us(REACH_US).0 <= hour);
+        let months = self.months().await?.into_iter();
+        Ok(months
+            .filter(|status| status.state == MonthState::Open && status.month < first_kept)
+            .map(|status| status.month)
+            .filter(|month| clean(*month))
+            .collect())
+    }
+
+    async fn this_month(&self) -> Result<Month, StoreError> {
+        let now_us = sqlx::query_scalar("SELECT (extract(epoch FROM now()) * 1000000)::bigint")
+            .fetch_one(&self.verbs)
+            .await
+            .map_err(self.failed("read the clock"))?;
+        month(now_us)
     }
 
     /// Opens a month and moves in the rows of it that lie aside. Returns whether it was not open before.
@@ -293,15 +339,26 @@ impl Postgres {
         self.step(month, "detaching", "detached").await
     }
 
-    /// Drops the tables of a detached month, for good. Whoever calls this has read its archive back before.
+    /// Drops the tables of a detached month, for good, if its archive was read back and verified.
     ///
     /// # Errors
-    /// [`StoreError::MonthNotDetached`], or when the database fails.
+    /// [`StoreError::MonthNotDetached`], [`StoreError::MonthNotArchived`], or when the database fails.
     pub async fn release_month(&self, month: Month) -> Result<(), StoreError> {
         match self.state_of(month).await? {
             Some(MonthState::Released) => return Ok(()),
             Some(MonthState::Detached) => {}
             _ => return Err(StoreError::MonthNotDetached { month }),
+        }
+        let archived: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM partition_log WHERE month_us = $1 AND step = 'archived'
+               AND id > (SELECT max(id) FROM partition_log WHERE month_us = $1 AND step = 'detached'))",
+        )
+        .bind(month.span().start.0)
+        .fetch_one(&self.verbs)
+        .await
+        .map_err(self.failed("look for a month's archive"))?;
+        if !archived {
+            return Err(StoreError::MonthNotArchived { month });
         }
         self.persistently(|| self.step(month, "detached", "released")).await
     }

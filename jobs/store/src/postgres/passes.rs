@@ -144,7 +144,7 @@ impl Postgres {
 }
 
 /// The passes in `scope`; `None` for all.
-fn ids(scope: Scope<'_>) -> Option<Vec<&str>> {
+pub(super) fn ids(scope: Scope<'_>) -> Option<Vec<&str>> {
     match scope {
         Scope::All | Scope::Live | Scope::Backfill => None,
         Scope::Passes(passes) => Some(passes.iter().map(|pass| pass.0.as_str()).collect()),

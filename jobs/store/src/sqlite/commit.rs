@@ -5,8 +5,8 @@
 use camcount_domain::{PassId, Seq};
 use serde_json::json;
 
-use super::Sqlite;
-use crate::{Committed, SegmentCommit, StoreError};
+use super::{Sqlite, rollups::MARK};
+use crate::{Committed, SegmentCommit, StoreError, rollups::hours_of};
 
 const CROSSINGS: &str = "INSERT INTO crossings
         (pass, seq, line, track, direction, ordinal, media_us, class, confidence, stitched)
@@ -86,6 +86,7 @@ impl Sqlite {
             (ZONE_BUCKETS, json!(counts.zones)),
             (COVERAGE, json!(counts.coverage)),
             (FRAMES, json!(counts.frames)),
+            (MARK, json!(hours_of(counts))),
         ];
         for (statement, rows) in tables {
             if rows.as_array().is_some_and(|rows| !rows.is_empty()) {

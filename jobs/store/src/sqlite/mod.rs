@@ -9,6 +9,8 @@ mod models;
 mod passes;
 mod reading;
 mod registry;
+mod rollups;
+mod upkeep;
 
 use std::{path::Path, time::Duration};
 

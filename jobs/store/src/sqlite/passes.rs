@@ -135,7 +135,7 @@ impl Sqlite {
 }
 
 /// The passes in `scope` as a JSON array; `None` for all.
-fn ids(scope: Scope<'_>) -> Option<String> {
+pub(super) fn ids(scope: Scope<'_>) -> Option<String> {
     match scope {
         Scope::All | Scope::Live | Scope::Backfill => None,
         Scope::Passes(passes) => Some(serde_json::json!(passes).to_string()),

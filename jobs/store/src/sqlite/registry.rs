@@ -6,7 +6,7 @@ use camcount_domain::{
 };
 use sqlx::SqliteConnection;
 
-use super::Sqlite;
+use super::{Sqlite, rollups::recut};
 use crate::{
     CameraEntry, CameraFilter, PassState, Registry, StoreError,
     rows::{StoredCamera, StoredPassState},
@@ -40,6 +40,14 @@ async fn end_live(tx: &mut SqliteConnection, camera: &str) -> Result<Option<i64>
 #[async_trait]
 impl Registry for Sqlite {
     async fn enter_camera(&self, entry: &CameraEntry) -> Result<(), StoreError> {
+        let failed = self.failed("enter a camera");
+        let id = entry.camera.id.to_string();
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&failed)?;
+        let old_zone: Option<String> = sqlx::query_scalar("SELECT time_zone FROM cameras WHERE id = $1")
+            .bind(&id)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(&failed)?;
         let entered = sqlx::query(
             "INSERT INTO cameras (id, name, start_known, source, enabled, location, latitude, longitude, tags,
                                   time_zone, settings)
@@ -49,7 +57,7 @@ impl Registry for Sqlite {
                     latitude = excluded.latitude, longitude = excluded.longitude, tags = excluded.tags,
                     time_zone = excluded.time_zone, settings = excluded.settings",
         )
-        .bind(entry.camera.id.to_string())
+        .bind(&id)
         .bind(&entry.camera.name)
         .bind(entry.camera.start_known)
         .bind(&entry.source)
@@ -60,14 +68,18 @@ impl Registry for Sqlite {
         .bind(serde_json::json!(entry.tags).to_string())
         .bind(&entry.time_zone)
         .bind(entry.settings.to_string())
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await;
         match entered {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                Err(StoreError::NameTaken { name: entry.camera.name.clone() })
+                return Err(StoreError::NameTaken { name: entry.camera.name.clone() });
             }
-            entered => entered.map(drop).map_err(self.failed("enter a camera")),
+            entered => entered.map(drop).map_err(&failed)?,
         }
+        if old_zone.is_some_and(|zone| zone != entry.time_zone) {
+            recut(&mut tx, &id).await.map_err(&failed)?;
+        }
+        tx.commit().await.map_err(&failed)
     }
 
     async fn camera(&self, id: CameraId) -> Result<Option<CameraEntry>, StoreError> {

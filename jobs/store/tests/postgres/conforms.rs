@@ -24,7 +24,7 @@ async fn with_rows_aside() {
     conforms(&[]).await;
 }
 
-/// The suite's media times lie around the start of 1970.
+/// The suite's media times lie around the start of 1970; one month stays without its rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_rows_in_their_months() {
     conforms(&[MediaTime(-1), MediaTime(0)]).await;

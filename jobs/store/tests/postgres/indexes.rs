@@ -1,8 +1,10 @@
 //! The statements that the verbs really make read no big table from end to end, and every index is of use to one
 //! of them. PostgreSQL's own counts of scans tell.
 
-use camcount_domain::{CameraId, MediaSpan, Seq};
-use camcount_store::{CameraFilter, Month, Registry, Scope, Store, test_database::TestDatabase};
+use camcount_domain::{CameraId, Granularity, MediaSpan, MediaTime, PassId, Seq};
+use camcount_store::{
+    CameraFilter, Month, Postgres, Registry, Rollups, Scope, Store, test_database::TestDatabase,
+};
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
 
@@ -22,6 +24,8 @@ INSERT INTO detections SELECT camera, seq, (SELECT version FROM detectors), 'det
 INSERT INTO passes (id, camera, detector, ruleset, range_start_us, range_end_us, first_seq, last_seq, live, next_seq)
     SELECT 'p' || n, md5((n % 50 + 1)::text)::uuid, (SELECT version FROM detectors), (SELECT version FROM rulesets),
            0, 1, 0, 1999, false, CASE WHEN n <= 50 THEN 990 ELSE 2000 END FROM generate_series(1, 20050) n;
+INSERT INTO dirty_hours SELECT 'p' || p, h * 3600000000, 0
+    FROM generate_series(1, 20) p, generate_series(1::bigint, 100) h;
 INSERT INTO camera_events SELECT camera, start_us, 'quarantined', (SELECT version FROM detectors), end_us, ''
     FROM segments WHERE seq < 200 AND end_us < 1e12;
 INSERT INTO cameras (id, name, start_known, source, tags)
@@ -31,13 +35,16 @@ INSERT INTO leases SELECT 'camera/' || n, 'somebody', 1 FROM generate_series(1, 
 ";
 
 /// Of the tables with months, in one month.
-const COUNTS: [(&str, &str); 6] = [
+const COUNTS: [(&str, &str); 9] = [
     ("crossings", "'p' || p, {t}, 'l', n, 'in', 0, 'person', 1, false, 0"),
     ("visits", "'p' || p, {t}, 'z', n, 0, 'person', {t}, 0, true, true, 0"),
     ("line_buckets", "'p' || p, {t}, 'l', 'person', 1, 1"),
     ("zone_buckets", "'p' || p, {t}, 'z', 1, 1, 1, 1, 1, 1"),
     ("coverage", "'p' || p, {t}, 1, 1"),
     ("frame_metadata", "'p' || p, {t}, 1, 1"),
+    ("line_rollups", "'p' || p, 'minute', {t}, 'l', 'person', 1, 1, 1"),
+    ("zone_rollups", "'p' || p, 'minute', {t}, 'z', 1, 1, 1, 1, 1, 1"),
+    ("coverage_rollups", "'p' || p, 'minute', {t}, 1, 1"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,11 +105,12 @@ async fn every_verb_finds_its_rows_by_an_index() {
     store.zone_buckets(&id).try_collect::<Vec<_>>().await.unwrap();
     store.coverage(&id).try_collect::<Vec<_>>().await.unwrap();
     store.frames(&id).try_collect::<Vec<_>>().await.unwrap();
+    rolls_up(&store, &id, start).await;
     store.close().await;
     only_one_is_connected(&mut connection).await;
     let scanned: Vec<(String, i64)> = sqlx::query_as(
         "SELECT relname::text, seq_scan FROM pg_stat_user_tables
-         WHERE seq_scan > 0 AND relid <> ALL (ARRAY['months', '_sqlx_migrations']::regclass[])
+         WHERE seq_scan > 0 AND relid <> ALL (ARRAY['months', 'dirty_hours', '_sqlx_migrations']::regclass[])
            AND (SELECT reltuples FROM pg_class WHERE oid = relid) > 100",
     )
     .fetch_all(&mut connection)
@@ -130,6 +138,17 @@ async fn every_verb_finds_its_rows_by_an_index() {
     .await
     .unwrap();
     assert!(read > 1_500 && fetched < read / 10, "{fetched} of {read} rows were fetched");
+}
+
+/// All that rolling up asks for, and how analysts read.
+async fn rolls_up(store: &Postgres, id: &PassId, start: MediaTime) {
+    assert_eq!(store.dirty(Scope::All, 24).await.unwrap().len(), 21);
+    let dirty = store.dirty(Scope::Passes(std::slice::from_ref(id)), 24).await.unwrap().remove(0);
+    let hour = MediaSpan { start, end: start.plus_us(3_600_000_000) };
+    let sums = store.bucket_sums(id, hour).await.unwrap();
+    assert!(!sums.lines.is_empty() && !sums.zones.is_empty());
+    store.store_rollups(&dirty, &[(Granularity::Hour, sums)]).await.unwrap();
+    assert_eq!(store.rollups(id, Granularity::Hour, hour).await.unwrap().lines.len(), 1);
 }
 
 /// Waits until all other connections have ended: what they counted is known only then.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use camcount_domain::{FrameRow, SegmentCounts, Seq};
+use camcount_domain::{BUCKET_US, CoverageBucket, FrameRow, SegmentCounts, Seq};
 use camcount_store::{Committed, Month, SegmentCommit, Store, test_database::TestDatabase};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
@@ -25,6 +25,11 @@ async fn frame_metadata() {
     let (_, large) = pass(&store, "large", start, 1).await;
     let frame = |n: usize| FrameRow { time: start.plus_us(n as i64 * 66_667), detected: 3, tracked: 2 };
     let frames = |range: std::ops::Range<usize>| SegmentCounts {
+        coverage: vec![CoverageBucket {
+            start: frame(range.start).time.floor_to_us(BUCKET_US),
+            observed_us: BUCKET_US,
+            gap_us: 0,
+        }],
         frames: range.map(frame).collect(),
         ..SegmentCounts::default()
     };

@@ -9,4 +9,5 @@ mod ingest;
 mod migrating;
 mod months;
 mod racing;
+mod results;
 mod schema;

@@ -1,0 +1,1 @@
+DROP VIEW zone_results, counting_results;
