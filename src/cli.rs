@@ -18,6 +18,7 @@ use crate::{
         rules::RulesCommand,
         scheduler::SchedulerArgs,
         track::TrackArgs,
+        verify::VerifyArgs,
         worker::WorkerArgs,
     },
     config::Settings,
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     Scheduler(SchedulerArgs),
     /// Do jobs: detect, count, keep the store in order
     Worker(WorkerArgs),
+    /// Count the recorded footage of a camera once more in one process, and compare every row
+    Verify(VerifyArgs),
     /// Bring the PostgreSQL database that many machines share to the newest schema, and open months ahead
     Migrate(MigrateArgs),
     /// The months that the PostgreSQL database has tables for

@@ -11,6 +11,7 @@ pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod scheduler;
 pub(crate) mod track;
+pub(crate) mod verify;
 pub(crate) mod worker;
 
 use std::{io::Write, process::ExitCode};
@@ -51,6 +52,7 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Rules(command) => rules::run(&command, config).await,
         Command::Scheduler(args) => scheduler::run(&args, config).await,
         Command::Worker(args) => worker::run(&args, config).await,
+        Command::Verify(args) => verify::run(&args, config).await,
         Command::Migrate(args) => migrate::migrate(&args, config).await,
         Command::Partitions(command) => migrate::partitions(&command, config).await,
         Command::Doctor => doctor::run(config),

@@ -39,7 +39,10 @@ impl Camcount {
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_camcount"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CAMCOUNT_") {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("CAMCOUNT_")
+                || ["DATABASE_URL", "NATS_URL", "REDIS_URL"].contains(&&*name_text)
+            {
                 command.env_remove(name);
             }
         }

@@ -11,6 +11,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
 
 use super::{S3, S3Options, upload::PART};
@@ -19,7 +21,7 @@ use crate::{
     conformance::{Harness, Torn},
 };
 use proxy::Proxy;
-use weed::{ACCESS_KEY, SECRET_KEY, Weed, credentials};
+use weed::{ACCESS_KEY, BUCKET, SECRET_KEY, Weed};
 
 struct Bucket;
 
@@ -29,7 +31,7 @@ impl Harness for Bucket {
 
     async fn blobs(&self) -> Option<(Arc<dyn Blobs>, Arc<Weed>)> {
         let weed = Weed::shared()?;
-        Some((Arc::new(open(&weed.options()).await), weed))
+        Some((Arc::new(open(&options(&weed)).await), weed))
     }
 }
 
@@ -56,7 +58,7 @@ fn large(length: usize) -> Bytes {
 #[tokio::test]
 async fn large_objects_go_in_parts_and_leave_none() {
     let Some(weed) = Weed::shared() else { return };
-    let s3 = open(&weed.options()).await;
+    let s3 = open(&options(&weed)).await;
     let bytes = large(2 * PART + 1000);
     for (key, bytes, parts) in [
         ("odd", bytes.clone(), "-3"),
@@ -79,7 +81,7 @@ async fn large_objects_go_in_parts_and_leave_none() {
 async fn cut_connections_are_made_good() {
     let Some(weed) = Weed::shared() else { return };
     let proxy = Proxy::before(weed.port);
-    let options = S3Options { endpoint: Some(proxy.endpoint()), ..weed.options() };
+    let options = S3Options { endpoint: Some(proxy.endpoint()), ..options(&weed) };
     let s3 = open(&options).await;
     let bytes = large(PART + 1000);
     // The third part of a megabyte into the request, and then into the answer.
@@ -99,7 +101,7 @@ async fn cut_connections_are_made_good() {
 #[tokio::test]
 async fn what_is_wrong_is_said_when_the_bucket_is_opened() {
     let Some(weed) = Weed::shared() else { return };
-    let options = weed.options();
+    let options = options(&weed);
     let text = refused(&options, "nobody", SECRET_KEY).await;
     assert!(text.contains("credentials are wrong") && text.contains("AWS_ACCESS_KEY_ID"), "{text}");
     assert!(text.contains("s3://footage/") && text.contains(options.endpoint.as_deref().unwrap()), "{text}");
@@ -126,7 +128,7 @@ async fn what_is_wrong_is_said_when_the_bucket_is_opened() {
 #[tokio::test]
 async fn a_source_needs_no_credentials() {
     let Some(weed) = Weed::shared() else { return };
-    let s3 = open(&weed.options()).await;
+    let s3 = open(&options(&weed)).await;
     s3.put("a/b@c", Bytes::from_static(b"some footage")).await.unwrap();
     let url = s3.source("a/b@c").await.unwrap();
     assert!(!url.contains(SECRET_KEY));
@@ -146,7 +148,7 @@ const PORT: &str = "CAMCOUNT_TEST_S3_PORT";
 async fn put_with_credentials_of_the_environment() {
     let Ok(port) = std::env::var(PORT) else { return };
     let options = S3Options {
-        bucket: weed::BUCKET.to_owned(),
+        bucket: BUCKET.to_owned(),
         prefix: "environment/".to_owned(),
         endpoint: Some(format!("http://127.0.0.1:{port}")),
         path_style: true,
@@ -192,9 +194,26 @@ async fn credentials_come_from_where_all_aws_tools_look() {
     let both = [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
     let variables = run(&both);
     assert!(variables.status.success(), "{}", String::from_utf8_lossy(&variables.stderr));
-    let s3 = open(&S3Options { prefix: "environment/".to_owned(), ..weed.options() }).await;
+    let s3 = open(&S3Options { prefix: "environment/".to_owned(), ..options(&weed) }).await;
     assert_eq!(s3.list("", None, 9).await.unwrap(), ["a"]);
     s3.delete("a").await.unwrap();
     let profile = run(&[("AWS_PROFILE", "camera")]);
     assert!(profile.status.success(), "{}", String::from_utf8_lossy(&profile.stderr));
+}
+
+/// An empty place in the bucket.
+fn options(weed: &Weed) -> S3Options {
+    S3Options {
+        bucket: BUCKET.to_owned(),
+        prefix: weed.place(),
+        endpoint: Some(weed.endpoint()),
+        path_style: true,
+        region: Some("us-east-1".to_owned()),
+    }
+}
+
+/// Settings with these credentials, whatever the environment holds.
+fn credentials(access_key: &str, secret_key: &str) -> ConfigLoader {
+    let credentials = Credentials::new(access_key, secret_key, None, None, "the test");
+    aws_config::defaults(BehaviorVersion::latest()).credentials_provider(credentials)
 }

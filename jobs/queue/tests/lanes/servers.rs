@@ -141,7 +141,10 @@ pub(crate) fn url(broker: Broker, port: u16) -> String {
 }
 
 fn spawn(broker: Broker, port: u16, folder: &Path, more: &[String]) -> Child {
-    let settings = |file| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/brokers").join(file);
+    let settings = |file| {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|up| up.join("infra/brokers"));
+        folders.map(|folder| folder.join(file)).find(|file| file.exists()).expect("this repository")
+    };
     // Ends with this thread, also when the test is killed.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);

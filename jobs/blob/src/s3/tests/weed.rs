@@ -12,19 +12,15 @@ use std::{
     },
 };
 
-use aws_config::{BehaviorVersion, ConfigLoader};
-use aws_sdk_s3::config::Credentials;
 use tempfile::TempDir;
 
-use crate::s3::S3Options;
-
-pub(super) const ACCESS_KEY: &str = "camcount-test";
-pub(super) const SECRET_KEY: &str = "a-secret-that-nobody-may-print";
-pub(super) const BUCKET: &str = "footage";
+pub(crate) const ACCESS_KEY: &str = "camcount-test";
+pub(crate) const SECRET_KEY: &str = "a-secret-that-nobody-may-print";
+pub(crate) const BUCKET: &str = "footage";
 
 /// A running server.
-pub(super) struct Weed {
-    pub(super) port: u16,
+pub(crate) struct Weed {
+    pub(crate) port: u16,
     next: AtomicUsize,
     process: Child,
     /// Whose end ends the server.
@@ -34,7 +30,7 @@ pub(super) struct Weed {
 
 impl Weed {
     /// The server of this process; `None`, with a word on stderr, where SeaweedFS is not installed.
-    pub(super) fn shared() -> Option<Arc<Self>> {
+    pub(crate) fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Weed>> = Mutex::new(Weak::new());
         let program = program()?;
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,15 +86,14 @@ impl Weed {
         ready.then_some(weed)
     }
 
-    /// An empty place in the bucket.
-    pub(super) fn options(&self) -> S3Options {
-        S3Options {
-            bucket: BUCKET.to_owned(),
-            prefix: format!("place-{}/", self.next.fetch_add(1, Relaxed)),
-            endpoint: Some(format!("http://127.0.0.1:{}", self.port)),
-            path_style: true,
-            region: Some("us-east-1".to_owned()),
-        }
+    /// The prefix of an empty place in the bucket.
+    pub(crate) fn place(&self) -> String {
+        format!("place-{}/", self.next.fetch_add(1, Relaxed))
+    }
+
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }
 
@@ -107,12 +102,6 @@ impl Drop for Weed {
         self.hold = None;
         let _ = self.process.wait();
     }
-}
-
-/// Settings with these credentials, whatever the environment holds.
-pub(super) fn credentials(access_key: &str, secret_key: &str) -> ConfigLoader {
-    let credentials = Credentials::new(access_key, secret_key, None, None, "the test");
-    aws_config::defaults(BehaviorVersion::latest()).credentials_provider(credentials)
 }
 
 fn program() -> Option<PathBuf> {

@@ -1,0 +1,12 @@
+//! Stories of the distributed wiring: real processes of every role around a real PostgreSQL, NATS or Redis, and S3.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this is tests")]
+
+mod counting;
+mod fleet;
+#[path = "../../jobs/queue/tests/lanes/servers.rs"]
+#[allow(dead_code, reason = "the brokers' own tests use the rest")]
+mod servers;
+#[path = "../../jobs/blob/src/s3/tests/weed.rs"]
+#[allow(dead_code, reason = "the bucket's own tests use the rest")]
+mod weed;
