@@ -17,6 +17,7 @@ use crate::{
         replay::ReplayArgs,
         rules::RulesCommand,
         scheduler::SchedulerArgs,
+        status::StatusArgs,
         track::TrackArgs,
         verify::VerifyArgs,
         worker::WorkerArgs,
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Scheduler(SchedulerArgs),
     /// Do jobs: detect, count, keep the store in order
     Worker(WorkerArgs),
+    /// Tell of lanes, processes and cameras, and how far behind they are
+    Status(StatusArgs),
     /// Count the recorded footage of a camera once more in one process, and compare every row
     Verify(VerifyArgs),
     /// Bring the PostgreSQL database that many machines share to the newest schema, and open months ahead

@@ -24,8 +24,16 @@ struct Probed {
 pub(crate) struct Role {
     /// A name that no other process has.
     pub name: String,
+    store: Arc<dyn Store>,
     _server: Option<AbortOnDropHandle<()>>,
+    _presence: AbortOnDropHandle<()>,
 }
+
+/// What the leases begin with that say that a process is there.
+pub(crate) const PROCESSES: &str = "process/";
+
+/// How often a process says that it is there.
+pub(crate) const PRESENT_EVERY: Duration = Duration::from_secs(5);
 
 impl Role {
     /// Starts serving as `kind`, a word like worker.
@@ -37,7 +45,28 @@ impl Role {
             None => None,
             Some(address) => Some(AbortOnDropHandle::new(serve(address, probed).await?)),
         };
-        Ok(Self { name: process_name(kind), _server: server })
+        let name = process_name(kind);
+        let store = Arc::clone(&wiring.place.store);
+        let present = tokio::spawn(be_present(Arc::clone(&store), name.clone()));
+        Ok(Self { name, store, _server: server, _presence: AbortOnDropHandle::new(present) })
+    }
+
+    /// Says goodbye, so that nobody takes it for one that died.
+    pub(crate) async fn leave(self) {
+        // Whoever is away now forgets it later.
+        let _ = self.store.drop_lease(&format!("{PROCESSES}{}", self.name), &self.name).await;
+    }
+}
+
+/// Says over and over that the process is there. While the store is away nobody asks.
+async fn be_present(store: Arc<dyn Store>, name: String) {
+    let lease = format!("{PROCESSES}{name}");
+    let mut every = tokio::time::interval(PRESENT_EVERY);
+    loop {
+        every.tick().await;
+        if store.renew_leases(&lease, &name).await.is_ok_and(|renewed| renewed.is_empty()) {
+            let _ = store.take_lease(&lease, &name, None).await;
+        }
     }
 }
 

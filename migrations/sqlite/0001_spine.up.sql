@@ -23,9 +23,10 @@ CREATE TABLE camera_credentials (
 
 -- Who leads, and who records which camera. A lease that is not renewed may be taken.
 CREATE TABLE leases (
-    name   TEXT    NOT NULL PRIMARY KEY,
-    holder TEXT    NOT NULL,
-    beat   INTEGER NOT NULL  -- goes up with every renewal
+    name       TEXT    NOT NULL PRIMARY KEY,
+    holder     TEXT    NOT NULL,
+    beat       INTEGER NOT NULL,  -- goes up with every renewal
+    renewed_ms INTEGER NOT NULL   -- wall time of the last one, for people
 ) STRICT, WITHOUT ROWID;
 
 -- Runs of footage with one clock, in order of media time.

@@ -10,6 +10,7 @@ pub(crate) mod model;
 pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod scheduler;
+pub(crate) mod status;
 pub(crate) mod track;
 pub(crate) mod verify;
 pub(crate) mod worker;
@@ -53,6 +54,7 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Scheduler(args) => scheduler::run(&args, config).await,
         Command::Worker(args) => worker::run(&args, config).await,
         Command::Verify(args) => verify::run(&args, config).await,
+        Command::Status(args) => status::run(&args, config).await,
         Command::Migrate(args) => migrate::migrate(&args, config).await,
         Command::Partitions(command) => migrate::partitions(&command, config).await,
         Command::Doctor => doctor::run(config),

@@ -11,14 +11,14 @@ use anyhow::Result;
 use camcount_domain::{Lane, Priority};
 use camcount_queue::Queue;
 use camcount_scheduler::{Due, Leaseholder, ReconcileError, Reconciler};
-use camcount_store::Scope;
+use camcount_store::{Behind, Scope, Store};
 use clap::Args;
 
 use crate::{
     commands::worker::parse_wait,
     config::Config,
     interrupt::{self, INTERRUPTED},
-    role::Role,
+    role::{PROCESSES, Role},
     wiring::Wiring,
 };
 
@@ -67,6 +67,7 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
     }
     // Whoever comes next need not wait.
     let _ = wiring.place.store.drop_lease(LEADER, &role.name).await;
+    role.leave().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,6 +125,23 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u3
             }
         }
         tell_depths(&*wiring.queue).await;
+        tell_lags(&*wiring.place.store).await;
+    }
+}
+
+/// How far live counting is behind, by camera; and forgets processes that have been gone for long.
+async fn tell_lags(store: &dyn Store) {
+    const FORGET_AFTER: Duration = Duration::from_secs(3600);
+    let told = async {
+        for Behind { name, live, segments, .. } in store.behind().await? {
+            if live {
+                metrics::gauge!("camcount_camera_segments_behind", "camera" => name).set(segments as f64);
+            }
+        }
+        store.forget_leases(PROCESSES, FORGET_AFTER).await
+    };
+    if let Err(error) = told.await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "how far behind cameras are is not known");
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode> 
     };
     let Some(wiring) = connected else { return Ok(ExitCode::from(INTERRUPTED)) };
     let _heeding = interrupt::heed();
-    let _role = Role::start("worker", &wiring, config).await?;
+    let role = Role::start("worker", &wiring, config).await?;
     let slots: BTreeMap<Lane, usize> = args
         .lanes
         .iter()
@@ -109,6 +109,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode> 
         () = interrupt::asked(1) => ExitCode::SUCCESS,
     };
     stop(workers).await;
+    role.leave().await;
     Ok(ended)
 }
 

@@ -41,6 +41,16 @@ async fn a_fleet_counts_what_one_process_counts(broker: Broker) {
     assert!(said.contains("10 segments counted anew") && said.contains("alike"), "{said}");
     assert!(fleet.ok(["verify", "yard"]).await.contains("5 segments counted anew"));
 
+    let status: serde_json::Value = serde_json::from_str(&fleet.ok(["status", "--json"]).await).unwrap();
+    assert_eq!(status["processes"].as_array().unwrap().len(), 4, "{status}");
+    assert!(status["leader"].as_str().unwrap().starts_with("scheduler@"), "{status}");
+    assert_eq!((&status["registered"], &status["enabled"]), (&2.into(), &2.into()));
+    assert!(
+        status["cameras"].as_array().unwrap().iter().all(|camera| camera["segments_behind"] == 0),
+        "{status}"
+    );
+    assert!(fleet.ok(["status"]).await.contains("detect-backfill"));
+
     let metrics = ports.map(|port| http_get(port, "/metrics").unwrap());
     let leads = |metrics: &&String| metrics.contains("camcount_scheduler_leads 1");
     let leaders: Vec<_> = metrics.iter().filter(leads).collect();
@@ -53,7 +63,7 @@ async fn a_fleet_counts_what_one_process_counts(broker: Broker) {
     for process in workers.into_iter().chain(schedulers) {
         assert!(process.end().await, "told to end, it ends well");
     }
-    assert!(fleet.store.leases("scheduler/").await.unwrap().is_empty(), "leadership is handed on");
+    assert_eq!(fleet.store.leases("").await.unwrap(), [], "they have said goodbye");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,10 +104,10 @@ impl Fleet {
     /// Starts a role. What it logs is in the file of that name.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = S>) -> Process {
         let log = self.path(&format!("{name}.log"));
-        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let file = File::options().create(true).append(true).open(log).unwrap();
         let mut command = self.command(args);
         command.env("CAMCOUNT_LOG", "info").stdout(file.try_clone().unwrap()).stderr(file);
-        Process { child: Some(command.spawn().unwrap()), log }
+        Process { child: Some(command.spawn().unwrap()) }
     }
 
     /// A registered camera with the demo's street as its footage, in segments of `segment_s`.
@@ -155,8 +155,8 @@ impl Fleet {
         found.await.unwrap_or_else(|_| panic!("never seen: {what}; logs in {}", self.logs()))
     }
 
-    /// What all processes logged.
-    fn logs(&self) -> String {
+    /// What all processes have logged.
+    pub(crate) fn logs(&self) -> String {
         let files = std::fs::read_dir(self.dir.path()).unwrap().flatten().map(|entry| entry.path());
         let logs = files.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
         logs.map(|log| format!("\n== {}\n{}", log.display(), std::fs::read_to_string(&log).unwrap()))
@@ -167,7 +167,6 @@ impl Fleet {
 /// A running role. It is killed with this value.
 pub(crate) struct Process {
     child: Option<Child>,
-    log: PathBuf,
 }
 
 impl Process {
@@ -195,11 +194,6 @@ impl Process {
     pub(crate) async fn wait(mut self) -> bool {
         let mut child = self.child.take().unwrap();
         tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap().success()
-    }
-
-    /// What it logged so far.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
     }
 }
 

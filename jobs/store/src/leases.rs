@@ -4,6 +4,8 @@
 //! their own, and takes it when none came for long enough. So no two machines' clocks are compared, and while the
 //! store is away no lease lapses. A lease is no fence: what its holder stores must be safe without it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::StoreError;
@@ -17,6 +19,8 @@ pub struct HeldLease {
     pub holder: String,
     /// How often it was taken or renewed.
     pub beat: i64,
+    /// How long ago the last time was, by the database's clock: for people. Who takes leases watches beats.
+    pub idle: Duration,
 }
 
 /// The store's part in leasing.
@@ -31,6 +35,9 @@ pub trait Leases {
 
     /// Renews all that `holder` has of names beginning with `prefix`; returns their names in order.
     async fn renew_leases(&self, prefix: &str, holder: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Forgets leases of names beginning with `prefix` that nobody has renewed for `idle`.
+    async fn forget_leases(&self, prefix: &str, idle: Duration) -> Result<(), StoreError>;
 
     /// Gives a lease back, if `holder` has it.
     async fn drop_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;

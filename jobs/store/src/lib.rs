@@ -9,6 +9,7 @@ pub mod conformance;
 mod error;
 mod leases;
 mod model;
+mod overview;
 mod port;
 mod postgres;
 mod registry;
@@ -22,6 +23,7 @@ mod upkeep;
 pub use error::StoreError;
 pub use leases::{HeldLease, Leases};
 pub use model::{Model, ModelUse, Registered};
+pub use overview::{Behind, Overview};
 pub use port::{
     Added, Artifact, CameraEvent, Committed, EventKind, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
     SegmentCommit, Store,

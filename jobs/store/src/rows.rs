@@ -13,7 +13,7 @@ use crate::{
     Artifact, CameraEvent, Committed, EventKind, Kept, Model, Outcome, PassProgress, Registered, StoreError,
 };
 
-pub(crate) use registry::{StoredCamera, StoredPassState};
+pub(crate) use registry::{StoredBehind, StoredCamera, StoredPassState};
 
 fn span(start_us: i64, end_us: i64) -> MediaSpan {
     MediaSpan { start: MediaTime(start_us), end: MediaTime(end_us) }

@@ -139,6 +139,12 @@ async fn new_rules_begin_where_the_old_ones_end(store: &dyn Store) {
     assert_eq!(store.passes(None).await.unwrap(), passes);
 
     store.add_recording(&recording(id, "1", 10, 20), 5_000_000).await.unwrap();
+    let behind = store.behind().await.unwrap();
+    let told: Vec<_> = behind.iter().map(|b| (&b.pass, b.live, b.next, b.segments, b.lag_us())).collect();
+    assert_eq!(told, [(&first, true, Seq(0), 3, 0), (&second, true, Seq(3), 1, 0)]);
+    assert_eq!((behind[0].name.as_str(), behind[0].counted), ("gate", None));
+    assert_eq!(behind[0].recorded, Some(camcount_domain::MediaTime(20_000_000)));
+
     let due = |scope| async move { store.due_detections(scope, 9).await.unwrap().len() };
     assert_eq!((due(crate::Scope::Live).await, due(crate::Scope::Backfill).await), (4, 0));
     store.forget_camera(id).await.unwrap();
@@ -158,7 +164,11 @@ async fn rules_that_caught_up_end_with_the_segment_to_come(store: &dyn Store) {
     store.add_recording(&recording(id, "1", 10, 15), 5_000_000).await.unwrap();
     let counts = camcount_domain::SegmentCounts::default();
     let commit = SegmentCommit { pass: &first, seq: Seq(2), counts: &counts, state: b"" };
+    let before = store.behind().await.unwrap();
     store.commit_segment(commit).await.unwrap();
+    let after = store.behind().await.unwrap();
+    assert_eq!((before[0].segments, after[0].segments), (1, 0));
+    assert_eq!(after[0].counted, Some(camcount_domain::MediaTime(15_000_000)));
     store.assign(id, &detector, &new).await.unwrap();
     let passes = store.passes(Some(id)).await.unwrap();
     assert_eq!((passes[0].pass.first, passes[0].last, passes[0].finished()), (Seq(2), Some(Seq(3)), false));

@@ -1,5 +1,7 @@
 //! Leases by beats.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::Postgres;
@@ -8,13 +10,19 @@ use crate::{HeldLease, Leases, StoreError};
 #[async_trait]
 impl Leases for Postgres {
     async fn leases(&self, prefix: &str) -> Result<Vec<HeldLease>, StoreError> {
-        let rows: Vec<(String, String, i64)> =
-            sqlx::query_as("SELECT name, holder, beat FROM leases WHERE starts_with(name, $1) ORDER BY name")
+        let rows: Vec<(String, String, i64, i64)> =
+            sqlx::query_as("SELECT name, holder, beat, (extract(epoch FROM now() - renewed_at) * 1000)::bigint FROM leases WHERE starts_with(name, $1) ORDER BY name")
                 .bind(prefix)
                 .fetch_all(&self.verbs)
                 .await
                 .map_err(self.failed("list leases"))?;
-        Ok(rows.into_iter().map(|(name, holder, beat)| HeldLease { name, holder, beat }).collect())
+        let held = |(name, holder, beat, idle_ms): (String, String, i64, i64)| HeldLease {
+            name,
+            holder,
+            beat,
+            idle: Duration::from_millis(u64::try_from(idle_ms).unwrap_or_default()),
+        };
+        Ok(rows.into_iter().map(held).collect())
     }
 
     async fn take_lease(&self, name: &str, holder: &str, seen: Option<i64>) -> Result<bool, StoreError> {
@@ -43,6 +51,19 @@ impl Leases for Postgres {
         .map_err(self.failed("renew leases"))?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    async fn forget_leases(&self, prefix: &str, idle: Duration) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM leases WHERE starts_with(name, $1)
+                AND (extract(epoch FROM now() - renewed_at) * 1000)::bigint > $2",
+        )
+        .bind(prefix)
+        .bind(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX))
+        .execute(&self.verbs)
+        .await
+        .map_err(self.failed("forget leases"))?;
+        Ok(())
     }
 
     async fn drop_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ mod leases;
 mod migrate;
 mod models;
 mod month;
+mod overview;
 mod partitions;
 mod passes;
 mod places;

@@ -1,10 +1,10 @@
 //! Rows of the registry.
 
-use camcount_domain::{Camera, PassId, Seq, WallTime};
+use camcount_domain::{Camera, MediaTime, PassId, Seq, WallTime};
 use sqlx::FromRow;
 
 use super::{StoredPass, camera_id};
-use crate::{CameraEntry, Gps, PassState, StoreError};
+use crate::{Behind, CameraEntry, Gps, PassState, StoreError};
 
 /// A registered camera.
 #[derive(FromRow)]
@@ -55,5 +55,36 @@ impl TryFrom<StoredPassState> for PassState {
 
     fn try_from(StoredPassState { id, pass }: StoredPassState) -> Result<Self, StoreError> {
         Ok(Self { id: PassId(id), last: pass.last(), next: Seq(pass.next_seq), pass: pass.pass()? })
+    }
+}
+
+/// How far behind a pass is.
+#[derive(FromRow)]
+pub(crate) struct StoredBehind {
+    camera: String,
+    name: String,
+    pass: String,
+    live: bool,
+    next_seq: i64,
+    /// Null without footage.
+    segments: Option<i64>,
+    recorded_us: Option<i64>,
+    counted_us: Option<i64>,
+}
+
+impl TryFrom<StoredBehind> for Behind {
+    type Error = StoreError;
+
+    fn try_from(row: StoredBehind) -> Result<Self, StoreError> {
+        Ok(Self {
+            camera: camera_id(&row.camera)?,
+            name: row.name,
+            pass: PassId(row.pass),
+            live: row.live,
+            next: Seq(row.next_seq),
+            segments: row.segments.unwrap_or_default().unsigned_abs(),
+            recorded: row.recorded_us.map(MediaTime),
+            counted: row.counted_us.map(MediaTime),
+        })
     }
 }

@@ -6,6 +6,7 @@ mod detections;
 mod footage;
 mod leases;
 mod models;
+mod overview;
 mod passes;
 mod reading;
 mod registry;

@@ -1,0 +1,28 @@
+//! How far behind passes are.
+
+use async_trait::async_trait;
+
+use super::Postgres;
+use crate::{Behind, Overview, StoreError, rows::StoredBehind};
+
+#[async_trait]
+impl Overview for Postgres {
+    async fn behind(&self) -> Result<Vec<Behind>, StoreError> {
+        // Each camera's last segment, and each pass's last counted one, by their keys.
+        let rows: Vec<StoredBehind> = sqlx::query_as(
+            "SELECT c.id::text AS camera, c.name, p.id AS pass, p.live, p.next_seq,
+                    greatest(0, least(coalesce(p.last_seq, l.seq), l.seq) - p.next_seq + 1) AS segments,
+                    l.end_us AS recorded_us,
+                    (SELECT d.end_us FROM segments d WHERE d.camera = p.camera AND d.seq = p.next_seq - 1
+                        AND p.next_seq > p.first_seq) AS counted_us
+             FROM passes p JOIN cameras c ON c.id = p.camera
+             LEFT JOIN LATERAL (SELECT s.seq, s.end_us FROM segments s WHERE s.camera = p.camera
+                                ORDER BY s.seq DESC LIMIT 1) l ON true
+             WHERE NOT p.finished ORDER BY c.name, p.camera, p.first_seq, p.id",
+        )
+        .fetch_all(&self.verbs)
+        .await
+        .map_err(self.failed("look how far behind passes are"))?;
+        rows.into_iter().map(Behind::try_from).collect()
+    }
+}
