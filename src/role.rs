@@ -1,6 +1,10 @@
 //! What every role that runs for long has: a web server for probes and metrics, and its place among the others.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use axum::{Router, extract::State, http::StatusCode, routing::get};
@@ -11,13 +15,14 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{config::Config, wiring::Wiring};
+use crate::{cli::Misuse, config::Config, interrupt, wiring::Wiring};
 
-/// What probes are answered with.
+/// What probes are answered from.
 struct Probed {
-    store: Arc<dyn Store>,
-    queue: Arc<dyn Queue>,
     metrics: PrometheusHandle,
+    wired: OnceLock<(Arc<dyn Store>, Arc<dyn Queue>)>,
+    /// Why nothing is wired yet.
+    trouble: Mutex<String>,
 }
 
 /// A running role. Its web server ends with it.
@@ -36,19 +41,62 @@ pub(crate) const PROCESSES: &str = "process/";
 pub(crate) const PRESENT_EVERY: Duration = Duration::from_secs(5);
 
 impl Role {
-    /// Starts serving as `kind`, a word like worker.
-    pub(crate) async fn start(kind: &str, wiring: &Wiring, config: &Config) -> Result<Self> {
-        let metrics = record_metrics()?;
-        let probed =
-            Probed { store: Arc::clone(&wiring.place.store), queue: Arc::clone(&wiring.queue), metrics };
+    /// Begins to serve as `kind`, a word like worker, and connects to what many machines share: again and again, until
+    /// it is there. Whatever is away, not set up yet or set up wrongly is somebody's to mend, and ending to be started
+    /// again does not mend it. `None` when the process was asked to stop meanwhile.
+    ///
+    /// # Errors
+    /// Where it is the command line or a setting that must be written differently, or nothing can be served.
+    pub(crate) async fn begin(kind: &str, config: &Config) -> Result<Option<(Self, Wiring)>> {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let _heeding = interrupt::heed();
+        let (probed, server) = Self::serve(config).await?;
+        let mut wait = Duration::from_secs(1);
+        loop {
+            let connected = tokio::select! {
+                connected = Wiring::shared(config) => connected,
+                () = interrupt::asked(1) => return Ok(None),
+            };
+            match connected {
+                Ok(wiring) => return Ok(Some((Self::wired(kind, &wiring, &probed, server), wiring))),
+                Err(error) if Misuse::is_behind(&error) => return Err(error),
+                Err(error) => {
+                    // At whatever level logs are: a process that only waits must say for what.
+                    eprintln!("error: {error:#} (trying again in {} s)", wait.as_secs());
+                    *probed.trouble.lock().unwrap_or_else(PoisonError::into_inner) = format!("{error:#}");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST),
+                () = interrupt::asked(1) => return Ok(None),
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin), but fails when something is not there: for whoever is started again when needed.
+    pub(crate) async fn begin_now(kind: &str, config: &Config) -> Result<(Self, Wiring)> {
+        let wiring = Wiring::shared(config).await?;
+        let (probed, server) = Self::serve(config).await?;
+        Ok((Self::wired(kind, &wiring, &probed, server), wiring))
+    }
+
+    async fn serve(config: &Config) -> Result<(Arc<Probed>, Option<AbortOnDropHandle<()>>)> {
+        let trouble = Mutex::new("connecting".to_owned());
+        let probed = Arc::new(Probed { metrics: record_metrics()?, wired: OnceLock::new(), trouble });
         let server = match config.listen {
             None => None,
-            Some(address) => Some(AbortOnDropHandle::new(serve(address, probed).await?)),
+            Some(address) => Some(AbortOnDropHandle::new(serve(address, Arc::clone(&probed)).await?)),
         };
-        let name = process_name(kind);
+        Ok((probed, server))
+    }
+
+    fn wired(kind: &str, wiring: &Wiring, probed: &Probed, server: Option<AbortOnDropHandle<()>>) -> Self {
         let store = Arc::clone(&wiring.place.store);
+        // It was not set before.
+        let _ = probed.wired.set((Arc::clone(&store), Arc::clone(&wiring.queue)));
+        let name = process_name(kind);
         let present = tokio::spawn(be_present(Arc::clone(&store), name.clone()));
-        Ok(Self { name, store, _server: server, _presence: AbortOnDropHandle::new(present) })
+        Self { name, store, _server: server, _presence: AbortOnDropHandle::new(present) }
     }
 
     /// Says goodbye, so that nobody takes it for one that died.
@@ -101,7 +149,7 @@ fn record_metrics() -> Result<PrometheusHandle> {
     Ok(handle)
 }
 
-async fn serve(address: SocketAddr, probed: Probed) -> Result<JoinHandle<()>> {
+async fn serve(address: SocketAddr, probed: Arc<Probed>) -> Result<JoinHandle<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("nothing can be served at {address}; choose another address with --listen, or none")
     })?;
@@ -111,7 +159,7 @@ async fn serve(address: SocketAddr, probed: Probed) -> Result<JoinHandle<()>> {
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(async |State(probed): State<Arc<Probed>>| probed.metrics.render()))
-        .with_state(Arc::new(probed));
+        .with_state(probed);
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "nothing is served any more");
@@ -123,9 +171,13 @@ async fn serve(address: SocketAddr, probed: Probed) -> Result<JoinHandle<()>> {
 async fn ready(State(probed): State<Arc<Probed>>) -> (StatusCode, String) {
     /// Probes are asked every few seconds, and usually give up after one.
     const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+    let Some((store, queue)) = probed.wired.get() else {
+        let trouble = probed.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n"));
+    };
     let look = async {
-        probed.store.leases("ready/").await.map_err(|error| chain(&error))?;
-        probed.queue.depth(Lane::Upkeep).await.map_err(|error| chain(&error))?;
+        store.leases("ready/").await.map_err(|error| chain(&error))?;
+        queue.depth(Lane::Upkeep).await.map_err(|error| chain(&error))?;
         Ok::<_, String>(())
     };
     match tokio::time::timeout(ANSWERS_WITHIN, look).await {

@@ -56,11 +56,10 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
         println!("{} jobs due, {} of them published now", due.counts + due.detections, due.pushed);
         return Ok(ExitCode::SUCCESS);
     }
-    let Some(wiring) = Wiring::shared_when_there(config).await? else {
+    let Some((role, wiring)) = Role::begin("scheduler", config).await? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let _heeding = interrupt::heed();
-    let role = Role::start("scheduler", &wiring, config).await?;
     tokio::select! {
         () = lead(&wiring, &role.name, args.every, args.ahead) => {}
         () = interrupt::asked(1) => {}

@@ -90,14 +90,13 @@ pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
 
 /// Runs the command.
 pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode> {
-    let connected = match args.exit_when_idle {
+    let begun = match args.exit_when_idle {
         // Somebody waits for it to end, and starts it again when there is work.
-        Some(_) => Some(Wiring::shared(config).await?),
-        None => Wiring::shared_when_there(config).await?,
+        Some(_) => Some(Role::begin_now("worker", config).await?),
+        None => Role::begin("worker", config).await?,
     };
-    let Some(wiring) = connected else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let Some((role, wiring)) = begun else { return Ok(ExitCode::from(INTERRUPTED)) };
     let _heeding = interrupt::heed();
-    let role = Role::start("worker", &wiring, config).await?;
     let slots: BTreeMap<Lane, usize> = args
         .lanes
         .iter()

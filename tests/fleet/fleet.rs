@@ -103,9 +103,20 @@ impl Fleet {
 
     /// Starts a role. What it logs is in the file of that name.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = S>) -> Process {
+        self.start_with(name, args, |_| {})
+    }
+
+    /// As [`start`](Self::start), with something about it that is different.
+    pub(crate) fn start_with<S: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        args: impl IntoIterator<Item = S>,
+        different: impl FnOnce(&mut Command),
+    ) -> Process {
         let log = self.path(&format!("{name}.log"));
         let file = File::options().create(true).append(true).open(log).unwrap();
         let mut command = self.command(args);
+        different(&mut command);
         command.env("CAMCOUNT_LOG", "info").stdout(file.try_clone().unwrap()).stderr(file);
         Process { child: Some(command.spawn().unwrap()) }
     }

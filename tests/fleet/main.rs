@@ -7,6 +7,7 @@ mod fleet;
 #[path = "../../jobs/queue/tests/lanes/servers.rs"]
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;
+mod starting;
 #[path = "../../jobs/blob/src/s3/tests/weed.rs"]
 #[allow(dead_code, reason = "the bucket's own tests use the rest")]
 mod weed;
