@@ -11,6 +11,7 @@ use crate::{
         audit::AuditArgs,
         camera::CameraCommand,
         count::CountArgs,
+        counts::CountsArgs,
         demo::DemoArgs,
         migrate::{MigrateArgs, PartitionsCommand},
         model::ModelCommand,
@@ -65,6 +66,8 @@ impl Misuse {
 pub(crate) enum Command {
     /// Count recordings: files, folders, or HTTP(S) and HLS URLs with an end
     Count(CountArgs),
+    /// Read counts by minute, hour, day, week or month, each beside the period before
+    Counts(CountsArgs),
     /// Count from detections instead of footage: MOTChallenge text or a detections artifact
     Replay(ReplayArgs),
     /// Track detections and write MOTChallenge tracks, for the field's own metric tools

@@ -18,6 +18,8 @@ pub(crate) struct Place {
     pub store: Arc<dyn Store>,
     /// Artifacts.
     pub blobs: Arc<dyn Blobs>,
+    /// The same store where its counts lie in months.
+    pub months: Option<Postgres>,
     /// Of a data folder, which is one process's alone.
     _lock: Option<File>,
 }
@@ -35,7 +37,7 @@ impl Place {
             BlobsAt::S3(options) => Arc::new(S3::open(&options).await?),
             BlobsAt::Folder(folder) => Arc::new(Folder::open(&folder)?),
         };
-        Ok(Self { store: Arc::new(store), blobs, _lock: None })
+        Ok(Self { store: Arc::new(store.clone()), blobs, months: Some(store), _lock: None })
     }
 
     /// A data folder, ours alone while this lives. It is made if it is missing.
@@ -59,6 +61,6 @@ impl Place {
         }
         let store = Sqlite::open(&path.join("camcount.db")).await?;
         let blobs = Folder::open(&path.join("blobs"))?;
-        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), _lock: Some(lock) })
+        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), months: None, _lock: Some(lock) })
     }
 }

@@ -1,25 +1,31 @@
 //! Upkeep: jobs that are due by the clock. What was due last is in the store, so any number of schedulers may ask, at
 //! any time, and whoever was away makes up for what he missed.
 
-use camcount_domain::{Job, Priority, UpkeepArgs, WallTime};
+use std::sync::Arc;
+
+use camcount_domain::{Job, JobArgs, Priority, WallTime};
 use camcount_queue::{Pushed, Queue, QueueError};
 use camcount_store::UpkeepTimes;
 
 use crate::{CronExpression, ReconcileError};
 
 /// A kind of job and when it is due.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Upkeep {
     kind: &'static str,
     expression: CronExpression,
-    job: fn(WallTime) -> Result<Job, serde_json::Error>,
+    job: Arc<dyn Fn(WallTime) -> Result<Job, serde_json::Error> + Send + Sync>,
 }
 
 impl Upkeep {
-    /// Jobs with these arguments, due by `expression`.
+    /// Jobs that are due by `expression`, with the arguments of the one that is due at a time.
     #[must_use]
-    pub fn of<A: UpkeepArgs>(expression: CronExpression) -> Self {
-        Self { kind: A::KIND, expression, job: |due| A::due(due).to_job(Priority::Live) }
+    pub fn of<A: JobArgs>(
+        expression: CronExpression,
+        args: impl Fn(WallTime) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let job = move |due| args(due).to_job(Priority::Live);
+        Self { kind: A::KIND, expression, job: Arc::new(job) }
     }
 
     /// Publishes the job if it is due; returns whether the queue did not have it yet.

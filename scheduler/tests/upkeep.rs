@@ -14,7 +14,7 @@ async fn store(dir: &tempfile::TempDir) -> Arc<Sqlite> {
 }
 
 fn every_minute() -> Upkeep {
-    Upkeep::of::<RollUp>("* * * * *".parse().unwrap())
+    Upkeep::of("* * * * *".parse().unwrap(), |due| RollUp { due_us: due.0 })
 }
 
 fn at(text: &str) -> WallTime {

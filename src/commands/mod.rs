@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod camera;
 pub(crate) mod count;
+pub(crate) mod counts;
 pub(crate) mod demo;
 mod doctor;
 pub(crate) mod migrate;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
 async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
     match command {
         Command::Count(args) => count::run(&args, config).await,
+        Command::Counts(args) => counts::run(&args, config).await,
         Command::Audit(args) => audit::run(&args, config).await,
         Command::Replay(args) => replay::run(&args),
         Command::Track(args) => track::run(&args),

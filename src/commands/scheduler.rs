@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     interrupt::{self, INTERRUPTED},
     role::{PROCESSES, Role},
+    upkeep::{UpkeepArgs, Upkeeping},
     wiring::Wiring,
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct SchedulerArgs {
     /// How many segments detection may run ahead of counting, for each counting of a camera
     #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     ahead: u32,
+    #[command(flatten)]
+    upkeep: UpkeepArgs,
 }
 
 /// Another scheduler leads when this one has not been heard of for so long.
@@ -53,7 +56,9 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
         let wiring = Wiring::shared(config).await?;
         let reconciler = reconciler(&wiring, args.ahead);
         let due = tick(&reconciler).await?;
-        println!("{} jobs due, {} of them published now", due.counts + due.detections, due.pushed);
+        let upkeep = Upkeeping::new(&args.upkeep).tick(&wiring).await?;
+        let jobs = due.counts + due.detections;
+        println!("{jobs} jobs due, {} of them published now; {upkeep} of upkeep published", due.pushed);
         return Ok(ExitCode::SUCCESS);
     }
     let Some((role, wiring)) = Role::begin("scheduler", config).await? else {
@@ -61,7 +66,7 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
     };
     let _heeding = interrupt::heed();
     tokio::select! {
-        () = lead(&wiring, &role.name, args.every, args.ahead) => {}
+        () = lead(&wiring, &role.name, args.every, args.ahead, &args.upkeep) => {}
         () = interrupt::asked(1) => {}
     }
     // Whoever comes next need not wait.
@@ -88,7 +93,8 @@ async fn tick(reconciler: &Reconciler) -> Result<Due, ReconcileError> {
 }
 
 /// Leads whenever nobody else does.
-pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u32) {
+pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u32, upkeep: &UpkeepArgs) {
+    let mut upkeep = Upkeeping::new(upkeep);
     let reconciler = reconciler(wiring, ahead);
     let mut lease = Leaseholder::new(Arc::clone(&wiring.place.store), "scheduler/", name, LEASE);
     let wanted = BTreeSet::from(["leader".to_owned()]);
@@ -122,6 +128,9 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u3
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a tick did not get through")
             }
+        }
+        if let Err(error) = upkeep.tick(wiring).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "upkeep was not published");
         }
         tell_depths(&*wiring.queue).await;
         tell_lags(&*wiring.place.store).await;

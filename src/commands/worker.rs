@@ -17,6 +17,7 @@ use crate::{
     interrupt::{self, INTERRUPTED},
     models::Loader,
     role::Role,
+    upkeep::with_upkeep,
     wiring::Wiring,
 };
 
@@ -132,7 +133,7 @@ pub(crate) async fn start(
         meter: Arc::new(Meter::default()),
     };
     let options = WorkersOptions { slots, drain, ..WorkersOptions::default() };
-    Ok(Workers::start(&wiring.queue, handlers(&ports), options))
+    Ok(Workers::start(&wiring.queue, with_upkeep(handlers(&ports), &wiring.place), options))
 }
 
 /// Stops in two stages; asked once more, at once.

@@ -4,7 +4,11 @@
 //! one week and one month, whatever clocks do. A day on which clocks are changed by half an hour ends with half one.
 
 use camcount_domain::{Granularity, MediaSpan, MediaTime};
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 
 const MINUTE_US: i64 = 60_000_000;
 const HOUR_US: i64 = 60 * MINUTE_US;
@@ -71,9 +75,19 @@ impl Calendar {
         }
     }
 
-    /// When a day here begins: the media time of a date without a time of day.
+    /// What a text stands for: with an offset, an instant anywhere; without, what a clock beside the camera shows; a
+    /// date alone is when that day begins.
     #[must_use]
-    pub fn start(&self, date: Date) -> Option<MediaTime> {
+    pub fn read(&self, text: &str) -> Option<MediaTime> {
+        let here = |time: DateTime| time.to_zoned(self.zone.clone()).ok().map(|zoned| zoned.timestamp());
+        if let Some(date) = text.parse::<Date>().ok().filter(|_| !text.contains(':')) {
+            return self.start(date);
+        }
+        let instant = text.parse::<Timestamp>().ok().or_else(|| here(text.parse().ok()?))?;
+        Some(MediaTime(instant.as_microsecond()))
+    }
+
+    fn start(&self, date: Date) -> Option<MediaTime> {
         let midnight = date.to_zoned(self.zone.clone()).ok()?.start_of_day().ok()?;
         Some(MediaTime(midnight.timestamp().as_microsecond()))
     }
@@ -145,6 +159,17 @@ mod tests {
         assert_eq!(calendar.clock(week.start), "2025-12-29 00:00:00+01:00", "weeks run over the year's end");
         let before = calendar.previous(Granularity::Month, time("2026-03-31T22:00:00Z")).unwrap();
         assert_eq!(calendar.clock(before.start), "2026-03-01 00:00:00+01:00");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_here() {
+        let calendar = Calendar::of("Europe/Berlin").unwrap();
+        let read = |text| calendar.read(text).map(|time| time.to_string());
+        assert_eq!(read("2026-05-01").unwrap(), "2026-04-30T22:00:00.000000Z");
+        assert_eq!(read("2026-05-01 08:30").unwrap(), "2026-05-01T06:30:00.000000Z");
+        assert_eq!(read("2026-05-01T08:30:00Z").unwrap(), "2026-05-01T08:30:00.000000Z");
+        assert_eq!(read("2026-05-01 08:30:00-04:00").unwrap(), "2026-05-01T12:30:00.000000Z");
+        assert_eq!((read("today"), read("")), (None, None));
     }
 
     #[test]

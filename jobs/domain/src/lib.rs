@@ -36,4 +36,4 @@ pub use rules::{Anchor, Line, Policy, Ruleset, Zone};
 pub use stream::{StreamSettings, Transport};
 pub use time::{BadTime, MediaSpan, MediaTime, Rate, WallTime};
 pub use track::{BoxF, TrackId, TrackedFrame, TrackedObject};
-pub use upkeep::{RollOver, RollUp, UpkeepArgs};
+pub use upkeep::{RollOver, RollUp};

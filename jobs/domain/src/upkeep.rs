@@ -4,12 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JobArgs, Lane, Priority, WallTime};
 
-/// The arguments of a job that is due by the clock.
-pub trait UpkeepArgs: JobArgs {
-    /// Those of the job that is due at `due`.
-    fn due(due: WallTime) -> Self;
-}
-
 /// Roll up what was counted since it was rolled up last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollUp {
@@ -17,11 +11,15 @@ pub struct RollUp {
     pub due_us: i64,
 }
 
-/// Open months ahead in the shared store, and go on with what was interrupted.
+/// Open months ahead in the shared store, go on with what was interrupted, and detach what is kept long enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollOver {
     /// When it was due, in microseconds since 1970 (UTC), wall time.
     pub due_us: i64,
+    /// Months to open after the present one.
+    pub ahead: u32,
+    /// Months to keep before the present one; `None` for all.
+    pub keep: Option<u32>,
 }
 
 macro_rules! upkeep {
@@ -35,12 +33,6 @@ macro_rules! upkeep {
 
             fn key(&self) -> String {
                 WallTime(self.due_us).to_string()
-            }
-        }
-
-        impl UpkeepArgs for $args {
-            fn due(due: WallTime) -> Self {
-                Self { due_us: due.0 }
             }
         }
     };

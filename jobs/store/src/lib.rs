@@ -33,6 +33,6 @@ pub use postgres::{
     Postgres, PostgresOptions,
 };
 pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
-pub use rollups::{DIRTY_US, Dirty, RolledUp, Rollups};
+pub use rollups::{Counted, DIRTY_US, Dirty, RolledUp, Rollups};
 pub use sqlite::Sqlite;
 pub use upkeep::UpkeepTimes;

@@ -4,9 +4,12 @@
 //! takes dirty hours, adds up, and stores the sums with what was taken. An hour that was marked again since then stays
 //! dirty; a pass that someone else has rolled up since then is refused, for wide periods are made of narrow ones.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use camcount_domain::{
-    CoverageBucket, Granularity, LineSum, MediaSpan, MediaTime, PassId, Seq, Sums, ZoneBucket,
+    CoverageBucket, DetectorVersion, Granularity, LineSum, MediaSpan, MediaTime, PassId, RulesetVersion,
+    SegmentCounts, Seq, Sums, ZoneBucket,
 };
 use sqlx::FromRow;
 
@@ -37,9 +40,28 @@ pub enum RolledUp {
     Stale,
 }
 
+/// What was counted: a pass, as people know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The pass.
+    pub pass: PassId,
+    /// What people call its camera.
+    pub camera: String,
+    /// The IANA time zone of its camera.
+    pub time_zone: String,
+    /// The rules that counted.
+    pub ruleset: RulesetVersion,
+    /// The detector whose detections were counted.
+    pub detector: DetectorVersion,
+}
+
 /// Roll-ups of counts.
 #[async_trait]
 pub trait Rollups: Send + Sync + 'static {
+    /// The passes that `of` is the id of, or the id or name of their camera; all of them without `of`. In order of
+    /// cameras' names and of passes' first segments.
+    async fn counted(&self, of: Option<&str>) -> Result<Vec<Counted>, StoreError>;
+
     /// What was counted since it was rolled up, of passes in `scope`: of each at most `hours`, the earliest first.
     async fn dirty(&self, scope: Scope<'_>, hours: u32) -> Result<Vec<Dirty>, StoreError>;
 
@@ -61,6 +83,24 @@ pub trait Rollups: Send + Sync + 'static {
         taken: &Dirty,
         rollups: &[(Granularity, Sums)],
     ) -> Result<RolledUp, StoreError>;
+}
+
+/// A pass and its camera.
+#[derive(FromRow)]
+pub(crate) struct StoredCounted {
+    id: String,
+    name: String,
+    time_zone: String,
+    ruleset: String,
+    detector: String,
+}
+
+impl From<StoredCounted> for Counted {
+    fn from(row: StoredCounted) -> Self {
+        let StoredCounted { id, name: camera, time_zone, ruleset, detector } = row;
+        let (pass, ruleset, detector) = (PassId(id), RulesetVersion(ruleset), DetectorVersion(detector));
+        Self { pass, camera, time_zone, ruleset, detector }
+    }
 }
 
 /// A dirty hour.
@@ -87,11 +127,11 @@ pub(crate) fn by_pass(rows: Vec<StoredDirty>) -> Vec<Dirty> {
 }
 
 /// The hours that buckets start in.
-pub(crate) fn hours_of(counts: &camcount_domain::SegmentCounts) -> Vec<i64> {
+pub(crate) fn hours_of(counts: &SegmentCounts) -> Vec<i64> {
     let starts = (counts.lines.iter().map(|row| row.start))
         .chain(counts.zones.iter().map(|row| row.start))
         .chain(counts.coverage.iter().map(|row| row.start));
-    let hours: std::collections::BTreeSet<i64> = starts.map(|start| start.floor_to_us(DIRTY_US).0).collect();
+    let hours: BTreeSet<i64> = starts.map(|start| start.floor_to_us(DIRTY_US).0).collect();
     hours.into_iter().collect()
 }
 

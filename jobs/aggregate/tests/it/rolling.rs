@@ -2,7 +2,7 @@
 
 use camcount_aggregate::{Aggregated, Calendar, roll_up};
 use camcount_domain::{Granularity, MediaTime, PassId, Sums};
-use camcount_store::{Dirty, RolledUp, Rollups, Scope, Sqlite, StoreError};
+use camcount_store::{Counted, Dirty, RolledUp, Rollups, Scope, Sqlite, StoreError};
 
 use crate::footage::{Event, HOUR_US, at_once, commit, open, pass, stored, time};
 
@@ -71,6 +71,10 @@ enum Happens {
 
 #[async_trait::async_trait]
 impl Rollups for Meanwhile<'static> {
+    async fn counted(&self, of: Option<&str>) -> Result<Vec<Counted>, StoreError> {
+        self.store.counted(of).await
+    }
+
     async fn dirty(&self, scope: Scope<'_>, hours: u32) -> Result<Vec<Dirty>, StoreError> {
         self.store.dirty(scope, hours).await
     }

@@ -3,8 +3,8 @@
 use std::{slice::from_ref, sync::Arc};
 
 use camcount_domain::{
-    BUCKET_US, Confidence, CoverageBucket, Granularity, LineSum, MediaSpan, MediaTime, SegmentCounts, Seq,
-    Sums, WallTime, ZoneBucket,
+    BUCKET_US, Confidence, CoverageBucket, Granularity, LineSum, MediaSpan, MediaTime, Pass, PassId,
+    SegmentCounts, Seq, Sums, WallTime, ZoneBucket,
 };
 use futures::future::join_all;
 
@@ -26,7 +26,26 @@ pub(super) async fn all<F: Future<Output = Arc<dyn Store>>>(empty: &impl Fn() ->
     an_hour_that_was_counted_meanwhile_stays_dirty(&*empty().await).await;
     one_of_many_who_roll_up_at_once_gets_through(empty().await).await;
     another_time_zone_makes_all_dirty(&*empty().await).await;
+    passes_are_found_by_what_people_call_them(&*empty().await).await;
     upkeep_is_noted(&*empty().await).await;
+}
+
+async fn passes_are_found_by_what_people_call_them(store: &dyn Store) {
+    let (pass, id) = counted(store, "gate").await;
+    let later = Pass { first: Seq(2), ..pass.clone() };
+    let later = store.open_pass(&later).await.unwrap();
+    let (_, door) = counted(store, "door").await;
+    let found = async |of: Option<&str>| -> Vec<PassId> {
+        store.counted(of).await.unwrap().into_iter().map(|counted| counted.pass).collect()
+    };
+    assert_eq!(found(None).await, [door, id.clone(), later.clone()]);
+    assert_eq!(found(Some("gate")).await, [id.clone(), later.clone()]);
+    assert_eq!(found(Some(&pass.camera.to_string())).await, [id, later.clone()]);
+    assert_eq!(found(Some(&later.0)).await, [later]);
+    assert_eq!(found(Some("nobody")).await, []);
+    let one = store.counted(Some("door")).await.unwrap().remove(0);
+    assert_eq!((one.camera.as_str(), one.time_zone.as_str()), ("door", "UTC"));
+    assert_eq!((one.ruleset, one.detector), (pass.ruleset, pass.detector));
 }
 
 async fn a_commit_makes_its_hours_dirty(store: &dyn Store) {

@@ -7,8 +7,8 @@ use sqlx::SqliteConnection;
 
 use super::{Sqlite, passes::ids};
 use crate::{
-    Dirty, RolledUp, Rollups, Scope, StoreError,
-    rollups::{StoredDirty, StoredLineSum, by_pass, sums},
+    Counted, Dirty, RolledUp, Rollups, Scope, StoreError,
+    rollups::{StoredCounted, StoredDirty, StoredLineSum, by_pass, sums},
     rows::{StoredCoverage, StoredZoneBucket},
 };
 
@@ -56,6 +56,20 @@ pub(super) async fn recut(tx: &mut SqliteConnection, camera: &str) -> Result<(),
 
 #[async_trait]
 impl Rollups for Sqlite {
+    async fn counted(&self, of: Option<&str>) -> Result<Vec<Counted>, StoreError> {
+        let rows: Vec<StoredCounted> = sqlx::query_as(
+            "SELECT p.id, c.name, c.time_zone, p.ruleset, p.detector
+             FROM passes p JOIN cameras c ON c.id = p.camera
+             WHERE $1 IS NULL OR p.id = $1 OR c.name = $1 OR c.id = $1
+             ORDER BY c.name, c.id, p.first_seq, p.id",
+        )
+        .bind(of)
+        .fetch_all(&self.reader)
+        .await
+        .map_err(self.failed("find passes"))?;
+        Ok(rows.into_iter().map(Counted::from).collect())
+    }
+
     async fn dirty(&self, scope: Scope<'_>, hours: u32) -> Result<Vec<Dirty>, StoreError> {
         let rows: Vec<StoredDirty> = sqlx::query_as(
             "SELECT d.pass, c.time_zone, p.rollup_version, d.hour_us, d.seq
