@@ -68,8 +68,7 @@ impl Upkeeping {
         let mut published = 0;
         for upkeep in &self.list {
             let place = &wiring.place;
-            published +=
-                usize::from(upkeep.publish(&*place.store, &*wiring.queue, wall_clock::now()).await?);
+            published += usize::from(upkeep.publish(&*place.store, &*wiring.queue, wall_clock::now()).await?);
         }
         if let Some(months) = &wiring.place.months
             && self.looked.is_none_or(|looked| looked.elapsed() >= LOOK)

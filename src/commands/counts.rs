@@ -81,8 +81,7 @@ pub(crate) async fn run(args: &CountsArgs, config: &Config) -> Result<ExitCode> 
                 ))
             }),
         };
-        let span =
-            MediaSpan { start: end(&args.from, MediaTime::MIN)?, end: end(&args.to, MediaTime::MAX)? };
+        let span = MediaSpan { start: end(&args.from, MediaTime::MIN)?, end: end(&args.to, MediaTime::MAX)? };
         let ruleset = store.ruleset(&counted.ruleset).await?;
         let mut periods = read(&*store, &counted.pass, &ruleset, &calendar, args.by, span).await?;
         if !args.by_class {
@@ -178,15 +177,8 @@ struct CountsJson<'c> {
 
 fn json(counted: &Counted, by: Granularity, periods: &[PeriodCounts]) -> Result<()> {
     let Counted { pass, camera, time_zone, ruleset, detector } = counted;
-    let told = CountsJson {
-        camera,
-        pass: &pass.0,
-        ruleset: &ruleset.0,
-        model: &detector.0,
-        time_zone,
-        by,
-        periods,
-    };
+    let told =
+        CountsJson { camera, pass: &pass.0, ruleset: &ruleset.0, model: &detector.0, time_zone, by, periods };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&told)?)?;
     Ok(())
 }

@@ -27,7 +27,7 @@ impl Trend {
     #[must_use]
     pub fn of(previous: Option<i64>, now: Option<i64>) -> Self {
         let change = previous.zip(now).map(|(previous, now)| now - previous);
-        let percent = |(change, previous): (i64, i64)| change as f64 * 100.0 / previous as f64;
+        let percent = |(change, previous): (i64, i64)| rounded(change as f64 * 100.0 / previous as f64, 10.0);
         let change_percent = change.zip(previous.filter(|previous| *previous != 0)).map(percent);
         Self { previous, change, change_percent }
     }
@@ -145,6 +145,11 @@ pub fn series(
         .collect()
 }
 
+/// To one of `parts`: no more exact than what was measured.
+fn rounded(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts
+}
+
 /// Sums by period.
 struct Known<'a> {
     observed: BTreeMap<MediaTime, i64>,
@@ -193,7 +198,8 @@ impl<'a> Known<'a> {
                 count_in: self.or_zero(start, sum(now, |row| row.count_in)),
                 count_out: self.or_zero(start, sum(now, |row| row.count_out)),
                 total: all,
-                confidence: confidence.map(|(sum, all)| sum as f64 / all as f64 / f64::from(CONFIDENCE_ONE)),
+                confidence: confidence
+                    .map(|(sum, all)| rounded(sum as f64 / all as f64 / f64::from(CONFIDENCE_ONE), 1e4)),
                 trend: Trend::of(previous, all),
             }
         };
@@ -209,7 +215,7 @@ impl<'a> Known<'a> {
         let earlier = before.and_then(|before| self.zones.get(&(before, zone)));
         let entered = self.or_zero(start, row.map(|row| row.entered));
         let previous = before.and_then(|before| self.or_zero(before, earlier.map(|row| row.entered)));
-        let mean = |row: &&ZoneBucket| row.occupied_us as f64 / period.observed_us as f64;
+        let mean = |row: &&ZoneBucket| rounded(row.occupied_us as f64 / period.observed_us as f64, 1e3);
         ZoneCount {
             zone: zone.to_owned(),
             entered,
