@@ -9,7 +9,8 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 /// When something is due, in UTC.
 #[derive(Clone, Debug)]
 pub struct CronExpression {
-    cron: Cron,
+    // It is large.
+    cron: Box<Cron>,
     text: String,
 }
 
@@ -30,7 +31,7 @@ impl FromStr for CronExpression {
     fn from_str(text: &str) -> Result<Self, BadCron> {
         let bad = |problem: String| BadCron { text: text.to_owned(), problem };
         let cron: Cron = text.parse().map_err(|error: croner::errors::CronError| bad(error.to_string()))?;
-        let expression = Self { cron, text: text.to_owned() };
+        let expression = Self { cron: Box::new(cron), text: text.to_owned() };
         // Any day does: what comes at all comes within the cycle of leap years.
         if expression.cron.find_next_occurrence(&utc(WallTime(0)), true).is_err() {
             return Err(bad("such a time never comes".to_owned()));

@@ -221,7 +221,7 @@ impl<'a> Known<'a> {
             entered,
             left: self.or_zero(start, row.map(|row| row.left)),
             occupancy_min: self.or_zero(start, row.map(|row| row.occupancy_min)),
-            occupancy_mean: row.filter(|_| period.observed_us > 0).map(|row| mean(row)),
+            occupancy_mean: row.filter(|_| period.observed_us > 0).map(mean),
             occupancy_max: self.or_zero(start, row.map(|row| row.occupancy_max)),
             trend: Trend::of(previous, entered),
         }

@@ -164,7 +164,7 @@ impl Postgres {
         if let Some(open) = Open::to(&mut tx, &taken.pass, times).await.map_err(&failed)? {
             for (granularity, Sums { lines, zones, coverage }) in rollups {
                 let about = granularity.as_str();
-                let mut places = Places { tx: &mut *tx, pass: &taken.pass, about, open: &open };
+                let mut places = Places { tx: &mut tx, pass: &taken.pass, about, open: &open };
                 places.insert(LINES, lines, |row| row.start).await.map_err(&failed)?;
                 places.insert(ZONES, zones, |row| row.start).await.map_err(&failed)?;
                 places.insert(COVERAGE, coverage, |row| row.start).await.map_err(&failed)?;
