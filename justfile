@@ -48,6 +48,10 @@ bench-memory:
 bench-queue:
     cargo test --release --package camcount-queue --test lanes -- --ignored --nocapture bench
 
+# Add worker slots, then hold a thousand simulated cameras for five minutes, and say what takes the processors.
+bench-scale:
+    cargo test --release --test scale -- --ignored --nocapture --test-threads 1
+
 # Hold the whole pipeline against inference alone, decoding alone, and a pipeline of Python's.
 bench-pipeline:
     #!/usr/bin/env bash

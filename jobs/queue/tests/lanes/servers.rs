@@ -82,6 +82,10 @@ impl Server {
         connect(&self.url(), options).await.unwrap()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it in peace.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);

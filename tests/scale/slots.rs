@@ -1,0 +1,82 @@
+//! Worker slots over NATS and PostgreSQL: twice as many do twice as much, as long as the detector is what takes time.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use camcount_blob::Folder;
+use camcount_domain::{DetectSegment, JobArgs, Lane, MediaSpan, MediaTime, Priority, Recording, Seq};
+use camcount_queue::BrokerOptions;
+use camcount_runtime::{Handlers, JobEnd, Workers, WorkersOptions};
+use camcount_store::{Month, Store, test_database::TestDatabase};
+
+use crate::{
+    replay::{FRAME_SIZE, Scripted, detector, register, script},
+    servers::{Broker, Server},
+};
+
+/// What inference of a segment takes in the script.
+const LATENCY: Duration = Duration::from_millis(500);
+
+/// Jobs that each slot does in a round.
+const EACH: usize = 8;
+
+/// The share of the time that slots spend in the detector, at least.
+const EFFICIENCY: f64 = 0.95;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; just bench-scale runs it"]
+async fn slots_scale() {
+    println!("slots    jobs/s   of {} ms jobs   efficiency", LATENCY.as_millis());
+    let mut worst = f64::MAX;
+    for slots in [1, 2, 4, 8, 16, 32, 64] {
+        let rate = jobs_a_second(slots).await;
+        let ideal = slots as f64 / LATENCY.as_secs_f64();
+        println!("{slots:>5}  {rate:>8.1}   {ideal:>12.1}   {:>10.3}", rate / ideal);
+        worst = worst.min(rate / ideal);
+    }
+    assert!(worst >= EFFICIENCY, "{worst:.3} is below {EFFICIENCY}");
+}
+
+async fn jobs_a_second(slots: usize) -> f64 {
+    let (_database, store) = TestDatabase::migrated().await;
+    let broker = Server::start(Broker::Nats).await;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Arc::new(Folder::open(folder.path()).unwrap());
+    let start = MediaTime(1_780_000_000_000_000);
+    store.open_month(Month::of(start).unwrap()).await.unwrap();
+    let camera = register(&store, 1).await[0];
+    // A round more than is measured: until all slots are busy, and while they become idle, nothing can be said.
+    let jobs = slots * (EACH + 2);
+    let recording = Recording {
+        camera,
+        source: "footage".into(),
+        span: MediaSpan { start, end: start.plus_us(jobs as i64 * 2_000_000) },
+        origin_us: 0,
+        frame_size: FRAME_SIZE,
+        frame_interval_us: 100_000,
+    };
+    store.add_recording(&recording, 2_000_000).await.unwrap();
+    let queue = camcount_queue::connect(&broker.url(), BrokerOptions::default()).await.unwrap();
+    let version = detector().version();
+    for seq in 0..jobs {
+        let job = DetectSegment { camera, seq: Seq(seq as i64), detector: version.clone() };
+        queue.push(job.to_job(Priority::Live).unwrap()).await.unwrap();
+    }
+    let scripted = Scripted { store: Arc::new(store), blobs, latency: LATENCY, found: script(2) };
+    let options = WorkersOptions { slots: vec![(Lane::Detect, slots)], ..WorkersOptions::default() };
+    let workers = Workers::start(&queue, Handlers::default().with(scripted), options);
+    let mut ends = workers.ends();
+    let mut ended = Vec::new();
+    while ended.len() < jobs - slots {
+        match ends.recv().await.unwrap() {
+            JobEnd::Done { .. } => ended.push(Instant::now()),
+            other => panic!("{other:?}"),
+        }
+    }
+    workers.stop().await;
+    // From the end of the first round to that of the last but one.
+    let measured = ended.len() - slots;
+    measured as f64 / (ended[ended.len() - 1] - ended[slots - 1]).as_secs_f64()
+}
