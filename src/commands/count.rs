@@ -165,7 +165,9 @@ impl Counted {
             return Ok(());
         }
         let events = store.camera_events(self.pass.camera).await?;
-        let given_up = |e: &CameraEvent| e.kind == EventKind::Quarantined && e.detector == self.pass.detector;
+        let given_up = |e: &CameraEvent| {
+            e.kind == EventKind::Quarantined && e.detector.as_ref() == Some(&self.pass.detector)
+        };
         for CameraEvent { span, detail, .. } in events.into_iter().filter(given_up) {
             let [from, to] = [span.start, span.end].map(|time| offset(time.since_us(self.heading.start)));
             eprintln!("warning: {}: {from} to {to} was given up: {detail}", report.camera);

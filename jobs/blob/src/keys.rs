@@ -1,6 +1,6 @@
 //! What objects are called. Names follow from what they name, so whoever needs an object can find it.
 
-use camcount_domain::{CameraId, DetectorVersion, Seq, content_hash};
+use camcount_domain::{CameraId, DetectorVersion, MediaTime, Seq, content_hash};
 
 use crate::BlobError;
 
@@ -24,6 +24,20 @@ pub fn detections(camera: CameraId, seq: Seq, detector: &DetectorVersion, sha256
 pub fn detections_of(camera: CameraId, detector: &DetectorVersion) -> String {
     format!("detections/{camera}/{}/", part(&detector.0))
 }
+
+/// Recorded footage of a camera from `start` on, by the hash of its bytes: whoever stores it again stores the same. In
+/// the order of their keys, those of one day are in the order of the footage.
+#[must_use]
+pub fn recording(camera: CameraId, start: MediaTime, hash: &str, ending: &str) -> String {
+    const DAY_US: i64 = 24 * 3_600_000_000;
+    let day = start.floor_to_us(DAY_US).to_string();
+    let day = day.get(..10).unwrap_or("undated");
+    let hash = hash.get(..16).unwrap_or(hash);
+    format!("recordings/{camera}/{}/{:020}-{}.{}", part(day), start.0, part(hash), part(ending))
+}
+
+/// What the source of a recording begins with whose bytes are an object here; its key follows.
+pub const SOURCE: &str = "blob:";
 
 /// A model, by the SHA-256 of its bytes.
 #[must_use]
@@ -99,6 +113,12 @@ mod tests {
             format!("detections/{}/yolox_s@0123456789abcdef/000000000042-00ff.parquet", camera())
         );
         assert_eq!(model("00ff"), "models/00ff.onnx");
+        let start = "2026-05-01T08:00:00.25Z".parse().unwrap();
+        let key = recording(camera(), start, "0123456789abcdef0123", "mkv");
+        let day = format!("recordings/{}/2026-05-01/", camera());
+        assert_eq!(key, format!("{day}00001777622400250000-0123456789abcdef.mkv"));
+        check(&recording(camera(), MediaTime(-1), "x", "m/../p")).unwrap();
+        check(&recording(camera(), MediaTime::MAX, "", "")).unwrap();
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::{
     Store, StoreError,
 };
 
+mod recorded;
+
 const SECOND_US: i64 = 1_000_000;
 
 /// Runs the suite; `empty` yields a new store without any rows at each call.
@@ -43,6 +45,9 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     leases::all(&empty).await;
     registry::all(&empty).await;
     rollups::all(&empty).await;
+    recorded::footage_ends_where_its_last_recording_does(&*empty().await).await;
+    recorded::events_without_a_detector_are_kept(&*empty().await).await;
+    recorded::how_a_stream_did_is_kept_for_a_month(&*empty().await).await;
 }
 
 fn camera(name: &str) -> Camera {

@@ -12,6 +12,7 @@ mod model;
 mod overview;
 mod port;
 mod postgres;
+mod recorded;
 mod registry;
 mod rollups;
 mod rows;
@@ -32,6 +33,7 @@ pub use postgres::{
     BadDatabaseUrl, BadMonth, DatabaseUrl, MigrationStatus, Migrations, Month, MonthState, MonthStatus,
     Postgres, PostgresOptions,
 };
+pub use recorded::{Recorded, StreamQuality};
 pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
 pub use rollups::{Counted, DIRTY_US, Dirty, RolledUp, Rollups};
 pub use sqlite::Sqlite;

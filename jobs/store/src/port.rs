@@ -7,8 +7,9 @@ use camcount_domain::{
     SegmentCounts, Seq, Visit, ZoneBucket,
 };
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
-use crate::{Leases, Model, ModelUse, Overview, Registered, Registry, Rollups, StoreError, UpkeepTimes};
+use crate::{Leases, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, StoreError, UpkeepTimes};
 
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
 pub type Rows<'a, T> = BoxStream<'a, Result<T, StoreError>>;
@@ -163,30 +164,41 @@ pub struct PassProgress {
 }
 
 /// What people should know of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Footage was given up and is a gap.
     Quarantined,
     /// Detections were damaged or lost, and the footage was to be looked at again.
     ArtifactForgotten,
+    /// Nothing was recorded.
+    Gap,
+    /// The clock of a stream, or of the machine that records it, was not believed any more.
+    ClockJump,
+    /// Recording stopped, for what was recorded could not be brought away.
+    SpoolFull,
+    /// Footage came too late to be appended.
+    Refused,
+    /// Footage was recorded and could not be kept.
+    Lost,
 }
 
 /// Something about a camera's footage that people should know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CameraEvent {
     /// What kind of thing; of a kind, a span and a detector the last one is kept.
     pub kind: EventKind,
     /// The footage concerned.
     pub span: MediaSpan,
-    /// The detector that was looking.
-    pub detector: DetectorVersion,
+    /// The detector that was looking, if one was.
+    pub detector: Option<DetectorVersion>,
     /// What happened.
     pub detail: String,
 }
 
 /// The truth. Every verb is atomic, and safe to repeat. Areas of their own are traits of their own.
 #[async_trait]
-pub trait Store: Leases + Overview + Registry + Rollups + UpkeepTimes + Send + Sync + 'static {
+pub trait Store: Leases + Recorded + Overview + Registry + Rollups + UpkeepTimes + Send + Sync + 'static {
     /// Makes a camera known, or renames it.
     async fn register_camera(&self, camera: &Camera) -> Result<(), StoreError>;
 

@@ -13,7 +13,9 @@ pub(super) async fn gaps(store: &dyn Store, pass: &Pass, detector: &Detector) ->
         .camera_events(pass.camera)
         .await?
         .into_iter()
-        .filter(|event| event.kind == EventKind::Quarantined && event.detector == pass.detector)
+        .filter(|event| {
+            event.kind == EventKind::Quarantined && event.detector.as_ref() == Some(&pass.detector)
+        })
         .map(|event| event.span)
         .collect();
     let continuity = |from: MediaTime, to: MediaTime| {

@@ -16,6 +16,7 @@ mod partitions;
 mod passes;
 mod places;
 mod reading;
+mod recorded;
 mod registry;
 mod rollups;
 mod upkeep;

@@ -9,6 +9,7 @@ mod models;
 mod overview;
 mod passes;
 mod reading;
+mod recorded;
 mod registry;
 mod rollups;
 mod upkeep;
