@@ -34,6 +34,8 @@ pub struct Clock {
     pub start_us: i64,
     /// From there to the frame that is shown last, in microseconds.
     pub last_us: i64,
+    /// How many frames there are, whether or not they can be decoded.
+    pub frames: u64,
     pub(crate) jumps: Vec<Jump>,
 }
 
@@ -92,7 +94,8 @@ impl Ffmpeg {
         reading.check().map_err(bad)?;
         // AVI has no times of presentation where frames are reordered.
         let start_us = if reading.presented { reading.first_us() } else { probe.start_us };
-        Ok(Clock { start_us, last_us: reading.length_us(), jumps: reading.jumps })
+        let frames = u64::try_from(reading.frames).unwrap_or_default();
+        Ok(Clock { start_us, last_us: reading.length_us(), frames, jumps: reading.jumps })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a source of footage is: its container, its clock and its picture.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use camcount_domain::{FrameSize, MediaTime};
 use ffmpeg_sidecar::command::FfmpegCommand;
@@ -97,6 +97,11 @@ impl Answer {
         self.format.format_name.split(',').any(|name| names.contains(&name))
     }
 
+    /// Whether it has no clock: its packets say nothing of when they are to be shown.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.is(&["mpjpeg", "mjpeg", "image2", "jpeg_pipe", "h264", "hevc"])
+    }
+
     /// The first stream that is a moving picture: what FFmpeg calls `V:0`.
     fn video(&self) -> Option<&Stream> {
         let moving =
@@ -179,11 +184,16 @@ impl Ffmpeg {
 
     /// Asks ffprobe about the container.
     pub(crate) fn ask(&self, source: &str) -> Result<Answer, DecodeError> {
+        self.ask_within(source, self.options.stall)
+    }
+
+    /// The same, of a source that may be silent for `stall`.
+    pub(crate) fn ask_within(&self, source: &str, stall: Duration) -> Result<Answer, DecodeError> {
         Place::of(source).check()?;
         let mut command = FfmpegCommand::new_with_path(&self.options.ffprobe);
         command.args(["-hide_banner", "-print_format", "json", "-show_format", "-show_streams"]);
-        source::input(&mut command, source, self.options.stall);
-        let bytes = process::output(command, source, self.options.stall).map_err(not_read)?;
+        source::input(&mut command, source, stall);
+        let bytes = process::output(command, source, stall).map_err(not_read)?;
         serde_json::from_slice(&bytes).map_err(|error| DecodeError::Unreadable {
             source_name: source::redact(source),
             detail: format!("ffprobe's answer makes no sense: {error}"),

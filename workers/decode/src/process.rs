@@ -71,6 +71,12 @@ impl Process {
         self.child.id()
     }
 
+    /// Ends the child at once.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+    }
+
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
