@@ -6,6 +6,7 @@ mod cron;
 mod leases;
 mod plan;
 mod reconcile;
+pub mod record;
 mod upkeep;
 
 pub use cron::{BadCron, CronExpression};
