@@ -15,6 +15,7 @@ use crate::{
         demo::DemoArgs,
         migrate::{MigrateArgs, PartitionsCommand},
         model::ModelCommand,
+        recorder::RecorderArgs,
         replay::ReplayArgs,
         rules::RulesCommand,
         scheduler::SchedulerArgs,
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     /// Lines, zones and models that these cameras are counted by
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Record the registered cameras: streams and folders become segments that workers count
+    Recorder(RecorderArgs),
     /// Publish what is due as jobs, for workers anywhere
     Scheduler(SchedulerArgs),
     /// Do jobs: detect, count, keep the store in order

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod model;
+pub(crate) mod recorder;
 pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod scheduler;
@@ -59,6 +60,7 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Status(args) => status::run(&args, config).await,
         Command::Migrate(args) => migrate::migrate(&args, config).await,
         Command::Partitions(command) => migrate::partitions(&command, config).await,
+        Command::Recorder(args) => recorder::run(&args, config).await,
         Command::Doctor => doctor::run(config),
         Command::Config(ConfigCommand::Show) => {
             std::io::stdout().write_all(config.to_toml().as_bytes())?;

@@ -74,6 +74,8 @@ impl<'a> Refold<'a> {
                  --data-dir, and it is looked at again"
             )
         })?;
+        // For whoever looks at its frames.
+        let recording = camcount_runtime::opened(&*self.data.blobs, &recording).await?;
         let continuity =
             Continuity::of(recording.frame_interval_us, self.subject.detector.rate.interval_us());
         let rules = self.subject.rules.clone();

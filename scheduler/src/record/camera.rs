@@ -129,7 +129,11 @@ fn say(ports: &Ports, camera: &LiveCamera, going: &mut Course, end: &RunEnd, fai
 async fn until_room(ports: &Ports, stop: &CancellationToken) {
     let mut changes = ports.spool.changes();
     let (bytes, most) = ports.spool.bytes();
-    tracing::error!(bytes, most, "the spool is full; nothing is recorded until blob storage and store are back");
+    tracing::error!(
+        bytes,
+        most,
+        "the spool is full; nothing is recorded until blob storage and store are back"
+    );
     loop {
         changes.mark_unchanged();
         if !ports.spool.is_full() {
@@ -156,7 +160,7 @@ async fn footage_end(ports: &Ports, camera: CameraId) -> Option<MediaTime> {
 async fn tell(ports: Ports, camera: LiveCamera, mut reports: mpsc::Receiver<Report>) {
     while let Some(report) = reports.recv().await {
         let told = match report {
-            Report::Seen(_at) => Ok(()),
+            Report::Seen(at) => ports.store.saw_camera(camera.id, at).await,
             Report::Quality(quality) => {
                 super::measure(&camera.name, &quality);
                 ports.store.note_quality(camera.id, &quality).await

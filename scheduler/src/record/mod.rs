@@ -5,7 +5,10 @@
 
 mod camera;
 mod deliver;
+pub mod files;
+mod folder;
 mod quality;
+mod recorder;
 mod run;
 mod spool;
 mod timeline;
@@ -19,6 +22,7 @@ use camcount_store::{Store, StreamQuality};
 
 pub use camera::{LiveCamera, record};
 pub use deliver::deliver;
+pub use recorder::{RecorderOptions, Unsealed, run};
 pub use spool::{Spool, SpoolError};
 
 /// The clock on the wall.

@@ -100,14 +100,22 @@ impl Spool {
         let mut state = State::default();
         for folder in fs::read_dir(root).map_err(failed(root, "read"))?.flatten() {
             let name = folder.file_name();
-            let Some(camera) = name.to_str().and_then(|name| name.parse().ok().map(CameraId)) else { continue };
+            let Some(camera) = name.to_str().and_then(|name| name.parse().ok().map(CameraId)) else {
+                continue;
+            };
             let found = read_camera(&folder.path()).map_err(failed(&folder.path(), "read"))?;
             state.bytes += found.values().map(|spooled| spooled.entry.bytes).sum::<u64>();
             state.numbers.insert(camera, found.last_key_value().map_or(0, |(number, _)| *number));
             state.waiting.insert(camera, found);
         }
         let (changed, _) = watch::channel(());
-        Ok(Arc::new(Self { root: root.to_owned(), most_bytes, state: Mutex::new(state), changed, _lock: lock }))
+        Ok(Arc::new(Self {
+            root: root.to_owned(),
+            most_bytes,
+            state: Mutex::new(state),
+            changed,
+            _lock: lock,
+        }))
     }
 
     /// The cameras of which something waits.
@@ -152,7 +160,12 @@ impl Spool {
     }
 
     /// Announces an entry, with the video that lies at `piece` if it has one. When this returns, it survives a crash.
-    pub(crate) fn put(&self, camera: CameraId, piece: Option<&Path>, mut entry: Entry) -> Result<(), SpoolError> {
+    pub(crate) fn put(
+        &self,
+        camera: CameraId,
+        piece: Option<&Path>,
+        mut entry: Entry,
+    ) -> Result<(), SpoolError> {
         let folder = self.root.join(camera.to_string());
         let number = {
             let mut state = self.lock();
@@ -160,7 +173,8 @@ impl Spool {
             *number += 1;
             *number
         };
-        let (video, note) = (folder.join(format!("{number:012}.mkv")), folder.join(format!("{number:012}.json")));
+        let (video, note) =
+            (folder.join(format!("{number:012}.mkv")), folder.join(format!("{number:012}.json")));
         let mut write = || -> io::Result<u64> {
             fs::create_dir_all(&folder)?;
             let mut bytes = 0;
@@ -179,8 +193,11 @@ impl Spool {
             File::open(&folder)?.sync_all()?;
             Ok(bytes)
         };
-        let bytes = write()
-            .map_err(|source| SpoolError::Disk { place: folder.clone(), action: "written", source })?;
+        let bytes = write().map_err(|source| SpoolError::Disk {
+            place: folder.clone(),
+            action: "written",
+            source,
+        })?;
         let mut state = self.lock();
         state.waiting.entry(camera).or_default().insert(number, Spooled { entry, number, note, video });
         state.bytes += bytes;

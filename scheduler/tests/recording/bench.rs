@@ -24,11 +24,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Rate = Rate { millihertz: 1_000_000 };
-const SMALL: Picture = Picture {
-    size: FrameSize { width: 64, height: 48 },
-    fit: Fit::Stretch,
-    pixels: PixelFormat::Rgb,
-};
+const SMALL: Picture =
+    Picture { size: FrameSize { width: 64, height: 48 }, fit: Fit::Stretch, pixels: PixelFormat::Rgb };
 
 /// Blobs that can be away.
 pub(crate) struct Moody {
@@ -185,7 +182,11 @@ impl Bench {
             }
         };
         let patience = Duration::from_secs(60);
-        assert!(tokio::time::timeout(patience, waiting).await.is_ok(), "never: {what}; {:?}", self.events().await);
+        assert!(
+            tokio::time::timeout(patience, waiting).await.is_ok(),
+            "never: {what}; {:?}",
+            self.events().await
+        );
     }
 
     pub(crate) async fn until_recorded(&self, pieces: usize) {

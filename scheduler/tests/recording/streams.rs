@@ -34,7 +34,11 @@ async fn recorded_whole(bench: &Bench, source: &str, clip: &Path) {
     let start = frames[0].0;
     assert!((began..began + 20_000_000).contains(&start), "{} s", (start - began) / 1_000_000);
     assert!(bench.recordings().await.len() >= 4, "in pieces");
-    assert!(bench.events().await.iter().all(|event| event.kind == EventKind::Gap), "{:?}", bench.events().await);
+    assert!(
+        bench.events().await.iter().all(|event| event.kind == EventKind::Gap),
+        "{:?}",
+        bench.events().await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

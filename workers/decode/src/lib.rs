@@ -25,7 +25,7 @@ pub use copy::Copied;
 pub use encode::VideoWriter;
 pub use error::DecodeError;
 pub use frames::Frames;
-pub use live::{Came, Live, LiveOptions, Packet, Transport};
+pub use live::{Came, Live, LiveOptions, Packet};
 pub use options::{Ffmpeg, HwAccel, Options, UnknownHwAccel};
 pub use probe::Probe;
 pub use scaling::scaling;

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use camcount_domain::Transport;
 use crossbeam_channel::{Receiver, bounded};
 use ffmpeg_sidecar::command::FfmpegCommand;
 
@@ -25,18 +26,8 @@ use crate::{
 const WAITING: usize = 1024;
 /// How long a child that was asked to end may take: a packet comes, and a file is closed.
 const FAREWELL: Duration = Duration::from_secs(3);
-
-/// How RTSP brings its packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transport {
-    /// Over TCP if the camera can, else as it can.
-    #[default]
-    TcpFirst,
-    /// Over TCP, in the connection that controls it.
-    Tcp,
-    /// Over UDP.
-    Udp,
-}
+/// For how long FFmpeg looks at a stream before it hands over the first packet: 5 s by default, and connecting.
+const LOOKING: Duration = Duration::from_secs(8);
 
 /// How a live stream is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +80,7 @@ pub struct Live {
     /// The piece that is being written.
     number: u64,
     stall: Duration,
+    begun: bool,
 }
 
 impl Ffmpeg {
@@ -108,11 +100,11 @@ impl Ffmpeg {
         let stall_us = options.stall.as_micros().to_string();
         match Place::of(source) {
             Place::Url(scheme) if scheme.starts_with("rtsp") => {
-                match options.transport {
-                    Transport::TcpFirst => command.args(["-rtsp_flags", "prefer_tcp"]),
-                    Transport::Tcp => command.args(["-rtsp_transport", "tcp"]),
-                    Transport::Udp => command.args(["-rtsp_transport", "udp"]),
+                let transport = match options.transport {
+                    Transport::Tcp => "tcp",
+                    Transport::Udp => "udp",
                 };
+                command.args(["-rtsp_transport", transport]);
                 // Beside sound, FFmpeg would set the clock anew when the first report of the camera's clock comes.
                 command.args(["-allowed_media_types", "video", "-timeout", &stall_us]);
                 // The first packet has no time, and would be taken for the second.
@@ -149,7 +141,15 @@ impl Ffmpeg {
                 read_packets(stdout, |packet| send.send(packet).is_ok());
             })?;
         }
-        Ok(Live { process, stdin, packets, folder: folder.to_owned(), number: 0, stall: options.stall })
+        Ok(Live {
+            process,
+            stdin,
+            packets,
+            folder: folder.to_owned(),
+            number: 0,
+            stall: options.stall,
+            begun: false,
+        })
     }
 
     /// What a piece is, and its clock. What is `known` of a piece of the same stream need not be looked up.
@@ -176,7 +176,9 @@ impl Live {
             self.number += 1;
             return Ok(Some(Came::Piece(self.path(self.number - 1))));
         }
-        let packet = self.process.next_unless(enough, &self.packets, self.stall)?;
+        let stall = if self.begun { self.stall } else { self.stall.max(LOOKING) };
+        let packet = self.process.next_unless(enough, &self.packets, stall)?;
+        self.begun = true;
         Ok(packet.map(Came::Packet))
     }
 

@@ -5,13 +5,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use camcount_blob::{BlobError, detections};
-use camcount_decode::DecodeError;
 use camcount_domain::{
     Continuity, CountPass, DetectSegment, Failure, Pass, SegmentCounts, SegmentDetections,
 };
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
-use crate::{BadFold, Fold, FoldRules, Handler, Ports, Run, handler::Stopped, meter::Stage, trouble};
+use crate::{
+    BadFold, Fold, FoldRules, Handler, Ports, Run,
+    handler::Stopped,
+    meter::Stage,
+    opened::{self, Unread},
+    trouble,
+};
 
 /// Segments that one job folds at most. What is then due is a job of its own, so that nobody recounting a year holds
 /// a slot for hours.
@@ -27,7 +32,7 @@ pub struct CountHandler {
 #[error("{lost}; restore it, or bring back the footage that it was found in")]
 struct LostForGood {
     lost: BlobError,
-    source: DecodeError,
+    source: Unread,
 }
 
 impl CountHandler {
@@ -68,8 +73,12 @@ impl CountHandler {
 
     /// Makes the segment due again, if it can be looked at again: otherwise somebody may still restore the artifact.
     async fn forget(&self, next: &NextFold, artifact: &Artifact, lost: BlobError) -> Result<(), Failure> {
-        let (footage, source) = (self.ports.footage.clone(), next.recording.source.clone());
-        let reads = tokio::task::spawn_blocking(move || footage.reads(&source)).await;
+        let (ports, recording) = (self.ports.clone(), next.recording.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let reads = tokio::task::spawn_blocking(move || {
+            opened::reads(&runtime, &*ports.blobs, &ports.footage, &recording)
+        })
+        .await;
         if let Err(source) = reads.map_err(Failure::retry)? {
             return Err(Failure::defer(trouble::WAIT, LostForGood { lost, source }));
         }

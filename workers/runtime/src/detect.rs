@@ -126,6 +126,7 @@ impl DetectHandler {
             recording,
             detector,
             detect,
+            runtime: tokio::runtime::Handle::current(),
             cancel,
         }))
     }

@@ -11,6 +11,7 @@ mod handler;
 mod lease;
 mod look;
 mod meter;
+mod opened;
 mod trouble;
 mod workers;
 
@@ -25,6 +26,7 @@ pub use detect::{DetectHandler, Detectors, LoadDetector};
 pub use fold::{BadFold, Fold, FoldRules};
 pub use handler::{Handler, Handlers, Run};
 pub use meter::{Meter, Stage};
+pub use opened::opened;
 pub use workers::{JobEnd, Workers, WorkersOptions};
 
 /// What handlers work with.

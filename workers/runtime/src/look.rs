@@ -3,13 +3,17 @@
 use std::{any::Any, collections::VecDeque, error::Error, sync::Arc};
 
 use bytes::Bytes;
-use camcount_blob::detections::{self, ArtifactError};
+use camcount_blob::{
+    BlobError,
+    detections::{self, ArtifactError},
+};
 use camcount_decode::DecodeError;
 use camcount_detect::{Backdrop, BackdropWanted, Detect, DetectError, Gate, Ticket};
 use camcount_domain::{
     DetectedFrame, Detection, Detector, Frame, MediaSpan, MediaTime, Rate, Recording, Segment,
     SegmentDetections,
 };
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,6 +21,7 @@ use crate::{
     backdrops::{Backdrops, Block},
     handler::Stopped,
     meter::Stage,
+    opened::opened,
     trouble,
 };
 
@@ -27,6 +32,8 @@ const IN_FLIGHT: usize = 8;
 /// Why a segment has no detections.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Miss {
+    #[error("the footage cannot be opened")]
+    Blobs(#[from] BlobError),
     #[error("decoding failed")]
     Decode(#[from] DecodeError),
     #[error("detection failed")]
@@ -53,6 +60,8 @@ impl Miss {
             // A disk or share that is away: it comes back, and a quarantine does not end.
             Self::Decode(DecodeError::NotFound { .. }) | Self::Stopped(_) => true,
             Self::Decode(error) => error.is_environment(),
+            // A lost object does not come back by waiting.
+            Self::Blobs(error) => matches!(error, BlobError::Storage { .. }),
             Self::Detect(error) => error.is_environment(),
             Self::Lapsed | Self::Encode(_) | Self::Panicked(_) => false,
         }
@@ -93,6 +102,8 @@ pub(crate) struct Looking {
     pub(crate) recording: Recording,
     pub(crate) detector: Detector,
     pub(crate) detect: Arc<dyn Detect>,
+    /// What waits for blobs, on threads that may block.
+    pub(crate) runtime: Handle,
     /// Heeded with every frame.
     pub(crate) cancel: CancellationToken,
 }
@@ -173,7 +184,8 @@ impl Looking {
     /// The frames in `span`, for as long as the job is not cancelled.
     fn frames(&self, span: MediaSpan, rate: Rate) -> Result<impl Iterator<Item = Result<Frame, Miss>>, Miss> {
         self.go_on()?;
-        let frames = self.ports.footage.frames(&self.recording, span, rate, &self.detect.picture())?;
+        let recording = self.runtime.block_on(opened(&*self.ports.blobs, &self.recording))?;
+        let frames = self.ports.footage.frames(&recording, span, rate, &self.detect.picture())?;
         let cancel = self.cancel.clone();
         let frames = frames.until(move || cancel.is_cancelled());
         Ok(frames.map(|frame| self.go_on().and(frame.map_err(Miss::from))))

@@ -12,7 +12,10 @@ use camcount_detect::{Backdrop, DetectError};
 use camcount_domain::{Failure, Frame, MediaTime};
 use camcount_store::StoreError;
 
-use crate::look::{Looking, Miss};
+use crate::{
+    look::{Looking, Miss},
+    opened::{self, Unread},
+};
 
 /// How long to wait for what is away, full or missing.
 pub(crate) const WAIT: Duration = Duration::from_secs(5);
@@ -33,8 +36,8 @@ pub(crate) fn of_blobs(error: BlobError) -> Failure {
 /// What around a segment is out of order.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Sick {
-    #[error("the footage cannot be read any more")]
-    Footage(#[source] DecodeError),
+    #[error(transparent)]
+    Footage(Unread),
     #[error("FFmpeg fails on a sound picture too; camcount doctor may tell why")]
     Ffmpeg(#[source] DecodeError),
     #[error(
@@ -67,8 +70,12 @@ pub(crate) async fn of_segment(miss: Miss, looking: Arc<Looking>) -> Result<Miss
 }
 
 /// Tries all that looking at a segment takes, but for the segment.
-pub(crate) fn try_around(Looking { ports, recording, detect, .. }: &Looking) -> Result<(), Sick> {
-    ports.footage.reads(&recording.source).map_err(Sick::Footage)?;
+pub(crate) fn try_around(Looking { ports, recording, detect, runtime, .. }: &Looking) -> Result<(), Sick> {
+    match opened::reads(runtime, &*ports.blobs, &ports.footage, recording) {
+        // A lost object is nobody's fault but its own: blob storage is there, and said so.
+        Ok(()) | Err(Unread::Blobs(BlobError::Missing { .. })) => {}
+        Err(sick) => return Err(Sick::Footage(sick)),
+    }
     ports.footage.decodes().map_err(Sick::Ffmpeg)?;
     let picture = detect.picture();
     // Every level there is: models that overflow do so on bright pictures.

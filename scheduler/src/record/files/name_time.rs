@@ -4,7 +4,7 @@
 use camcount_domain::MediaTime;
 
 /// The first date and time in `name`.
-pub(crate) fn of_name(name: &str) -> Option<MediaTime> {
+pub fn of_name(name: &str) -> Option<MediaTime> {
     let bytes = name.as_bytes();
     (0..bytes.len())
         .filter(|&i| i == 0 || !bytes[i - 1].is_ascii_digit())
