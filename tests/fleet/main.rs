@@ -4,6 +4,10 @@
 
 mod counting;
 mod fleet;
+mod recording;
+#[path = "../../scheduler/tests/recording/servers.rs"]
+#[allow(dead_code, reason = "the recorder's own tests use the rest")]
+mod recording_servers;
 #[path = "../../jobs/queue/tests/lanes/servers.rs"]
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;

@@ -10,13 +10,10 @@ use camcount_domain::{
 };
 use sqlx::FromRow;
 
-use crate::{
-    Artifact, CameraEvent, Committed, EventKind, Kept, Model, Outcome, PassProgress, Registered, StoreError,
-};
+use crate::{Artifact, Committed, Kept, Model, Outcome, PassProgress, Registered, StoreError};
 
+pub(crate) use recorded::{StoredEvent, StoredQuality, of_camera};
 pub(crate) use registry::{StoredBehind, StoredCamera, StoredPassState};
-pub(crate) use recorded::{StoredQuality, of_camera};
-pub(crate) use registry::{StoredCamera, StoredPassState};
 
 fn span(start_us: i64, end_us: i64) -> MediaSpan {
     MediaSpan { start: MediaTime(start_us), end: MediaTime(end_us) }
@@ -198,55 +195,6 @@ impl Kept {
         match outcome {
             Outcome::Detected(winner) => Self::AlreadyThere(winner),
             Outcome::Quarantined(_) => Self::Quarantined,
-        }
-    }
-}
-
-/// An event of a camera.
-#[derive(FromRow)]
-pub(crate) struct StoredEvent {
-    kind: String,
-    start_us: i64,
-    end_us: i64,
-    detector: String,
-    detail: String,
-}
-
-impl TryFrom<StoredEvent> for CameraEvent {
-    type Error = StoreError;
-
-    fn try_from(row: StoredEvent) -> Result<Self, StoreError> {
-        let kind = EventKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
-        Ok(Self {
-            kind: kind.ok_or(StoreError::Corrupt { what: "kind of event" })?,
-            span: span(row.start_us, row.end_us),
-            detector: Some(row.detector).filter(|version| !version.is_empty()).map(DetectorVersion),
-            detail: row.detail,
-        })
-    }
-}
-
-impl EventKind {
-    const ALL: [Self; 7] = [
-        Self::Quarantined,
-        Self::ArtifactForgotten,
-        Self::Gap,
-        Self::ClockJump,
-        Self::SpoolFull,
-        Self::Refused,
-        Self::Lost,
-    ];
-
-    /// How it is stored.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Quarantined => "quarantined",
-            Self::ArtifactForgotten => "artifact_forgotten",
-            Self::Gap => "gap",
-            Self::ClockJump => "clock_jump",
-            Self::SpoolFull => "spool_full",
-            Self::Refused => "refused",
-            Self::Lost => "lost",
         }
     }
 }

@@ -175,7 +175,10 @@ impl Watching {
                     // The copy was made for this, in a folder of its own.
                     let _ = fs::remove_dir_all(made);
                 }
-                taken.map(|()| self.known.get_or_insert_default().push(fingerprint))
+                // One that was refused may come again under another name.
+                taken.map(|appended| {
+                    self.known.get_or_insert_default().extend(appended.then_some(fingerprint))
+                })
             }
             Err(error) if error.is_environment() => return Err(error.into()),
             Err(_) if !given_up => return Ok(false),
@@ -188,17 +191,17 @@ impl Watching {
         Ok(true)
     }
 
-    /// Brings a file away and appends it.
-    async fn register(&self, found: &Footage, fingerprint: &str, path: &Path) -> Result<(), Trouble> {
+    /// Brings a file away and appends it; false when it was refused.
+    async fn register(&self, found: &Footage, fingerprint: &str, path: &Path) -> Result<bool, Trouble> {
         let name = &found.name;
         let Some(start) = found.start else {
             let detail =
                 format!("{name}: nobody knows when it begins; name it like gate_2026-05-01_08-00-00.mp4");
-            return self.note(EventKind::Refused, None, detail).await;
+            return self.refuse(None, detail).await;
         };
         if found.length_us > files::LONGEST_RECORDING_US {
             let detail = format!("{name} says that it is longer than a month, so its clock is wrong");
-            return self.note(EventKind::Refused, Some(start), detail).await;
+            return self.refuse(Some(start), detail).await;
         }
         let end = self.ports.store.footage_end(self.camera.id).await?;
         let begins = end.map_or(start, |end| files::follow_on(start, end));
@@ -206,7 +209,7 @@ impl Watching {
             format!("{name} begins at {begins}, before {end}, where the footage ended already")
         };
         if let Some(end) = end.filter(|end| begins < *end) {
-            return self.note(EventKind::Refused, Some(begins), refused(end)).await;
+            return self.refuse(Some(begins), refused(end)).await;
         }
         let ending = Path::new(&found.source).extension().or(path.extension()).unwrap_or_default();
         let ending = if Path::new(&found.source) == path { ending.to_string_lossy() } else { "mkv".into() };
@@ -226,7 +229,7 @@ impl Watching {
             Ok(_) => {}
             Err(StoreError::Overlap { end, .. }) => {
                 self.ports.blobs.delete(&key).await?;
-                return self.note(EventKind::Refused, Some(begins), refused(end)).await;
+                return self.refuse(Some(begins), refused(end)).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -238,7 +241,11 @@ impl Watching {
             self.ports.store.note_event(self.camera.id, &event).await?;
         }
         self.ports.store.saw_camera(self.camera.id, (self.ports.clock)()).await?;
-        Ok(())
+        Ok(true)
+    }
+
+    async fn refuse(&self, start: Option<MediaTime>, detail: String) -> Result<bool, Trouble> {
+        self.note(EventKind::Refused, start, detail).await.map(|()| false)
     }
 
     async fn note(&self, kind: EventKind, start: Option<MediaTime>, detail: String) -> Result<(), Trouble> {

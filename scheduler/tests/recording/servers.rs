@@ -24,7 +24,6 @@ pub(crate) struct Rtsp {
 impl Rtsp {
     /// Serves `clips` at `port`, or any. `None`, loudly, where there is no GStreamer; `infra/setup --dev` brings it.
     pub(crate) fn start(port: u16, clips: &[&Path]) -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recording/rtsp.py");
         let there = Command::new(PYTHON)
             .args(["-c", "import gi; gi.require_version('GstRtspServer', '1.0')"])
             .stderr(Stdio::null())
@@ -34,7 +33,7 @@ impl Rtsp {
             return None;
         }
         let mut child = Command::new(PYTHON)
-            .arg(script)
+            .args(["-c", include_str!("rtsp.py")])
             .arg(port.to_string())
             .args(clips)
             .stdout(Stdio::piped())

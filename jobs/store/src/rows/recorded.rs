@@ -1,9 +1,59 @@
-//! What rows hold of recording.
+//! Rows of what happens to cameras.
 
-use camcount_domain::{CameraId, WallTime};
+use camcount_domain::{CameraId, DetectorVersion, WallTime};
 use sqlx::FromRow;
 
-use crate::{StoreError, StreamQuality};
+use super::span;
+use crate::{CameraEvent, EventKind, StoreError, StreamQuality};
+
+/// An event of a camera.
+#[derive(FromRow)]
+pub(crate) struct StoredEvent {
+    kind: String,
+    start_us: i64,
+    end_us: i64,
+    detector: String,
+    detail: String,
+}
+
+impl TryFrom<StoredEvent> for CameraEvent {
+    type Error = StoreError;
+
+    fn try_from(row: StoredEvent) -> Result<Self, StoreError> {
+        let kind = EventKind::ALL.into_iter().find(|kind| kind.name() == row.kind);
+        Ok(Self {
+            kind: kind.ok_or(StoreError::Corrupt { what: "kind of event" })?,
+            span: span(row.start_us, row.end_us),
+            detector: Some(row.detector).filter(|version| !version.is_empty()).map(DetectorVersion),
+            detail: row.detail,
+        })
+    }
+}
+
+impl EventKind {
+    const ALL: [Self; 7] = [
+        Self::Quarantined,
+        Self::ArtifactForgotten,
+        Self::Gap,
+        Self::ClockJump,
+        Self::SpoolFull,
+        Self::Refused,
+        Self::Lost,
+    ];
+
+    /// How it is stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quarantined => "quarantined",
+            Self::ArtifactForgotten => "artifact_forgotten",
+            Self::Gap => "gap",
+            Self::ClockJump => "clock_jump",
+            Self::SpoolFull => "spool_full",
+            Self::Refused => "refused",
+            Self::Lost => "lost",
+        }
+    }
+}
 
 /// How a stream did in a minute.
 #[derive(FromRow)]

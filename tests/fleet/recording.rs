@@ -1,0 +1,108 @@
+//! Recorders: cameras that are recorded, and counted as they come; recorders that die and are replaced.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use camcount_domain::CameraId;
+use camcount_store::{CameraEvent, EventKind, Leases, Recorded, Registry, Store};
+
+use crate::{
+    fleet::{Fleet, STREET, street},
+    recording_servers::Rtsp,
+    servers::Broker,
+};
+
+/// A stream of the demo's street, as cameras encode: a key frame every second, and nothing reordered.
+fn stream() -> std::path::PathBuf {
+    let clip = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fleet-stream.mp4");
+    static ENCODED: std::sync::Once = std::sync::Once::new();
+    ENCODED.call_once(|| {
+        let done = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-y", "-i"])
+            .arg(street())
+            .args(["-an", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25"])
+            .arg(&clip)
+            .status();
+        assert!(done.unwrap().success());
+    });
+    clip
+}
+
+async fn pieces(fleet: &Fleet, camera: CameraId) -> usize {
+    fleet.store.recordings(camera).await.unwrap().len()
+}
+
+async fn events(fleet: &Fleet, camera: CameraId, kind: EventKind) -> Vec<CameraEvent> {
+    let mut events = fleet.store.camera_events(camera).await.unwrap();
+    events.retain(|event| event.kind == kind);
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_recorded_and_counted_and_a_recorder_that_dies_is_replaced() {
+    let Some(fleet) = Fleet::new(Broker::Nats).await else { return };
+    let Some(server) = Rtsp::start(0, &[&stream()]) else { return };
+    let url = format!("rtsp://viewer:hunter2@127.0.0.1:{}/0", server.port);
+    fleet.ok(["camera", "add", "gate", &url].iter().chain(&STREET)).await;
+    let camera = fleet.store.camera_called("gate").await.unwrap().unwrap().camera.id;
+    let start = |name: &str| {
+        let spool = fleet.path(&format!("spool-{name}"));
+        fleet.start(name, ["recorder", "--segment", "2", "--spool", spool.to_str().unwrap()])
+    };
+    let _scheduler = fleet.start("scheduler", ["scheduler"]);
+    let _worker = fleet.start("worker", ["worker", "--lanes", "detect=2,count=1"]);
+    let first = start("first");
+    fleet.until("footage comes", async |fleet| (pieces(fleet, camera).await >= 3).then_some(())).await;
+    let second = start("second");
+    let holder = async |fleet: &Fleet| {
+        let leases = fleet.store.leases("recorder/").await.ok()?;
+        Some(leases.first()?.holder.clone())
+    };
+    let before = holder(&fleet).await.unwrap();
+
+    // Killed in the middle of a piece; the other one takes over within seconds.
+    first.kill();
+    let killed = Instant::now();
+    let recorded = pieces(&fleet, camera).await;
+    fleet.until("another takes over", async |fleet| (holder(fleet).await? != before).then_some(())).await;
+    let took = killed.elapsed();
+    fleet
+        .until("footage comes again", async |fleet| {
+            (pieces(fleet, camera).await >= recorded + 3).then_some(())
+        })
+        .await;
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    let gaps = events(&fleet, camera, EventKind::Gap).await;
+    assert!(gaps.iter().any(|gap| gap.span.len_us() > 1_000_000), "{gaps:?}");
+    assert!(fleet.store.camera(camera).await.unwrap().unwrap().last_seen.is_some());
+
+    // The first one comes back with its spool: nothing of it is lost or comes twice.
+    let first = start("first");
+    assert!(second.end().await, "{}", fleet.logs());
+    fleet.until("the first one has it", async |fleet| (holder(fleet).await? != before).then_some(())).await;
+    let recorded = pieces(&fleet, camera).await;
+    fleet
+        .until("footage comes again", async |fleet| {
+            (pieces(fleet, camera).await >= recorded + 2).then_some(())
+        })
+        .await;
+    assert!(first.end().await, "{}", fleet.logs());
+    fleet.all_counted().await;
+    let all = fleet.store.recordings(camera).await.unwrap();
+    for pair in all.windows(2) {
+        assert!(pair[0].1.span.end <= pair[1].1.span.start, "footage follows footage");
+    }
+    assert!(fleet.store.leases("recorder/").await.unwrap().is_empty(), "leases are given back");
+    assert_eq!(fleet.store.footage_end(camera).await.unwrap(), Some(all.last().unwrap().1.span.end));
+    let passes = fleet.store.passes(Some(camera)).await.unwrap();
+    let progress = fleet.store.progress(&passes[0].id).await.unwrap();
+    assert_eq!(progress.quarantined, 0, "{}", fleet.logs());
+    assert!(progress.frames > 100, "{progress:?}");
+    let logs = fleet.logs();
+    assert!(!logs.contains("hunter2") && !logs.contains("X-Amz-Signature"), "{logs}");
+    let said = fleet.ok(["verify", "gate"]).await;
+    assert!(said.contains("alike"), "{said}");
+}
