@@ -15,7 +15,6 @@ use crate::{
     interrupt::{self, INTERRUPTED},
     role::Role,
     wall_clock,
-    wiring::Wiring,
 };
 
 const EXAMPLES: &str = "\
@@ -81,11 +80,10 @@ pub(crate) async fn run(args: &RecorderArgs, config: &Config) -> Result<ExitCode
     tokio::task::block_in_place(|| ffmpeg.check())?;
     let folder = args.spool.clone().unwrap_or_else(|| config.data_dir.join("spool"));
     let spool = Spool::open(&folder, args.spool_size)?;
-    let Some(wiring) = Wiring::shared_when_there(config).await? else {
+    let Some((role, wiring)) = Role::begin("recorder", config).await? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let _heeding = interrupt::heed();
-    let role = Role::start("recorder", &wiring, config).await?;
     let ports = Ports {
         store: Arc::clone(&wiring.place.store),
         blobs: Arc::clone(&wiring.place.blobs),
@@ -115,6 +113,7 @@ pub(crate) async fn run(args: &RecorderArgs, config: &Config) -> Result<ExitCode
             }
         }
     }
+    role.leave().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -177,7 +177,7 @@ impl Watching {
                 }
                 // One that was refused may come again under another name.
                 taken.map(|appended| {
-                    self.known.get_or_insert_default().extend(appended.then_some(fingerprint))
+                    self.known.get_or_insert_default().extend(appended.then_some(fingerprint));
                 })
             }
             Err(error) if error.is_environment() => return Err(error.into()),
