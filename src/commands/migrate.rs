@@ -38,6 +38,18 @@ pub(crate) enum PartitionsCommand {
     List,
     /// Open the months ahead, those of all recordings, and those whose rows wait; move these rows in
     Ensure(EnsureArgs),
+    /// Take a month out of the tables, or go on with it: its counts are kept, but read no more
+    Detach {
+        /// The month, like 2026-05
+        #[arg(value_name = "MONTH")]
+        month: Month,
+    },
+    /// Drop a detached month for good, once its archive was read back and verified
+    Release {
+        /// The month, like 2026-05
+        #[arg(value_name = "MONTH")]
+        month: Month,
+    },
 }
 
 /// What `partitions ensure` is told.
@@ -96,7 +108,7 @@ pub(crate) async fn partitions(command: &PartitionsCommand, config: &Config) -> 
         PartitionsCommand::Ensure(EnsureArgs { ahead, from, to }) => {
             let mut wanted = store.months_wanted(ahead.ahead).await?;
             if let (Some(start), Some(end)) = (*from, *to) {
-                /// Each has six tables, and every one costs each statement a little planning.
+                /// Each has nine tables, and every one costs each statement a little planning.
                 const MOST: usize = 600;
                 ensure!(start < end, Misuse(format!("--from {start} is not before --to {end}")));
                 let months: Vec<Month> = Month::touched(MediaSpan { start, end }).take(MOST + 1).collect();
@@ -107,6 +119,14 @@ pub(crate) async fn partitions(command: &PartitionsCommand, config: &Config) -> 
                 wanted.extend(months);
             }
             open(&store, wanted).await?;
+        }
+        PartitionsCommand::Detach { month } => {
+            store.detach_month(*month).await?;
+            writeln!(std::io::stdout(), "detached {month}")?;
+        }
+        PartitionsCommand::Release { month } => {
+            store.release_month(*month).await?;
+            writeln!(std::io::stdout(), "released {month}")?;
         }
     }
     Ok(ExitCode::SUCCESS)

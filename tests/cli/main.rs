@@ -5,6 +5,7 @@
 
 mod audit;
 mod commands;
+mod counts;
 mod exactly_once;
 mod footage;
 mod gate;

@@ -36,6 +36,13 @@ async fn any_number_of_machines_migrates_at_once() {
     assert!(
         camcount.fails(2, ["partitions", "ensure"].into_iter().chain(ages)).contains("more than 600 months")
     );
+
+    let on = |what: &'static str, month: &'static str| ["partitions", what, month, "--database-url", &url];
+    assert!(camcount.fails(1, on("release", "2001-12")).contains("is not detached"));
+    assert_eq!(camcount.ok(on("detach", "2001-12")), "detached 2001-12\n");
+    assert!(camcount.fails(1, on("release", "2001-12")).contains("archive it first"));
+    assert!(camcount.fails(1, on("detach", "2001-11")).contains("is not open"));
+    assert!(camcount.fails(2, on("detach", "2001-13")).contains("write it like 2026-05"));
 }
 
 #[test]
