@@ -34,7 +34,7 @@ const PARTIAL: u8 = 3;
 /// Does what the command line asks for.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     let config = Config::load(&cli.settings, cli.config.as_deref(), &cli.matches)?;
-    log::start(&config)?;
+    let _traces = log::start(&config)?;
     interrupt::listen()?;
     match obey(cli.command, &config).await {
         // Whatever failed then, failed because it was told to end.

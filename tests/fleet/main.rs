@@ -12,6 +12,7 @@ mod recording_servers;
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;
 mod starting;
+mod traces;
 mod upkeep;
 #[path = "../../jobs/blob/src/s3/tests/weed.rs"]
 #[allow(dead_code, reason = "the bucket's own tests use the rest")]

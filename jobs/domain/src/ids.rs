@@ -75,6 +75,15 @@ text_id! {
     PassId
 }
 
+/// The trace of a segment: all that is done with it anywhere belongs together, and nobody has to be told.
+#[must_use]
+pub fn segment_trace(camera: CameraId, seq: Seq) -> u128 {
+    let mut sha = Sha256::new();
+    sha.update(camera.0.as_bytes());
+    sha.update(seq.0.to_le_bytes());
+    sha.finalize().iter().take(16).fold(0, |id, byte| id << 8 | u128::from(*byte))
+}
+
 /// The first 16 hex digits of the SHA-256 of `parts`, each preceded by its length.
 #[must_use]
 pub fn content_hash(parts: &[&[u8]]) -> String {

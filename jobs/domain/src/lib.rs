@@ -27,7 +27,7 @@ pub use detection::{BBox, CONFIDENCE_ONE, Confidence, DetectedFrame, Detection, 
 pub use failure::{Decision, Failure};
 pub use footage::{Camera, Continuity, Recording, Segment, cut};
 pub use geometry::{Point, Polygon, cross, intersection};
-pub use ids::{CameraId, DetectorVersion, PassId, RulesetVersion, Seq, content_hash};
+pub use ids::{CameraId, DetectorVersion, PassId, RulesetVersion, Seq, content_hash, segment_trace};
 pub use job::{CountPass, DetectSegment, Job, JobArgs, Lane, Priority};
 pub use pass::{Detector, Pass};
 pub use picture::{Fit, Frame, FrameSize, Picture, PixelFormat};

@@ -6,16 +6,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use camcount_blob::{BlobError, detections};
 use camcount_domain::{
-    Continuity, CountPass, DetectSegment, Failure, Pass, SegmentCounts, SegmentDetections,
+    Continuity, CountPass, DetectSegment, Failure, Pass, PassId, SegmentCounts, SegmentDetections,
 };
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
+
+use tracing::Instrument;
 
 use crate::{
     BadFold, Fold, FoldRules, Handler, Ports, Run,
     handler::Stopped,
     meter::Stage,
     opened::{self, Unread},
-    trouble,
+    trace, trouble,
 };
 
 /// Segments that one job folds at most. What is then due is a job of its own, so that nobody recounting a year holds
@@ -96,6 +98,25 @@ impl CountHandler {
             .map_err(trouble::of_store)
     }
 
+    /// Folds one segment and commits it. Returns whether another may follow.
+    async fn count_one(&self, pass: &PassId, next: NextFold) -> Result<bool, Failure> {
+        let seq = next.segment.seq;
+        let Some((counts, state)) = self.fold(next).await? else { return Ok(false) };
+        let _committing = self.ports.meter.at(Stage::Committing);
+        let commit = SegmentCommit { pass, seq, counts: &counts, state: &state };
+        let committing = self.ports.store.commit_segment(commit).instrument(tracing::info_span!("commit"));
+        match committing.await.map_err(trouble::of_store)? {
+            Committed::Now => {
+                metrics::counter!("camcount_segments_counted_total").increment(1);
+                metrics::counter!("camcount_crossings_total").increment(counts.crossings.len() as u64);
+                tracing::debug!(%seq, crossings = counts.crossings.len(), "segment counted");
+                Ok(true)
+            }
+            // Another worker is at it; the store says who comes next.
+            Committed::Before | Committed::OutOfOrder { .. } => Ok(false),
+        }
+    }
+
     /// Folds one segment: its counts and the state after it; `None` when it must be looked at again first.
     async fn fold(&self, next: NextFold) -> Result<Option<(SegmentCounts, Vec<u8>)>, Failure> {
         let _folding = self.ports.meter.at(Stage::Folding);
@@ -153,16 +174,10 @@ impl Handler for CountHandler {
             if run.cancel.is_cancelled() {
                 return Err(Failure::defer(Duration::ZERO, Stopped));
             }
-            let seq = next.segment.seq;
-            let Some((counts, state)) = self.fold(next).await? else { break };
-            let _committing = self.ports.meter.at(Stage::Committing);
-            let commit = SegmentCommit { pass: &args.pass, seq, counts: &counts, state: &state };
-            match store.commit_segment(commit).await.map_err(trouble::of_store)? {
-                Committed::Now => {
-                    tracing::debug!(%seq, crossings = counts.crossings.len(), "segment counted");
-                }
-                // Another worker is at it; the store says who comes next.
-                Committed::Before | Committed::OutOfOrder { .. } => return Ok(()),
+            let span = tracing::info_span!("count", camera = %next.pass.camera, seq = next.segment.seq.0, pass = %args.pass);
+            let span = trace::of_segment(span, next.pass.camera, next.segment.seq);
+            if !self.count_one(&args.pass, next).instrument(span).await? {
+                break;
             }
         }
         Ok(())

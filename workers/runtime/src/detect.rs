@@ -10,6 +10,7 @@ use camcount_domain::{DetectSegment, Detector, DetectorVersion, Failure, Rate};
 use camcount_store::{Artifact, Kept, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     Handler, Ports, Run,
@@ -17,7 +18,7 @@ use crate::{
     handler::Stopped,
     look::{Found, Looking, Miss},
     meter::Stage,
-    trouble,
+    trace, trouble,
 };
 
 /// How often a segment may fail before it is quarantined, over all processes. Runs that ended without a word (the
@@ -163,6 +164,14 @@ impl Handler for DetectHandler {
     type Args = DetectSegment;
 
     async fn run(&self, args: DetectSegment, run: Run) -> Result<(), Failure> {
+        let span = tracing::info_span!("detect", camera = %args.camera, seq = args.seq.0);
+        let span = trace::of_segment(span, args.camera, args.seq);
+        self.detect(args, run).instrument(span).await
+    }
+}
+
+impl DetectHandler {
+    async fn detect(&self, args: DetectSegment, run: Run) -> Result<(), Failure> {
         let store = &self.ports.store;
         if store.outcome(&args).await.map_err(trouble::of_store)?.is_some() {
             return Ok(());

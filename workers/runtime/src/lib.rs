@@ -12,6 +12,7 @@ mod lease;
 mod look;
 mod meter;
 mod opened;
+mod trace;
 mod trouble;
 mod workers;
 

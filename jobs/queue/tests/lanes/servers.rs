@@ -82,6 +82,7 @@ impl Server {
         connect(&self.url(), options).await.unwrap()
     }
 
+    #[allow(dead_code, reason = "only who measures asks")]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
