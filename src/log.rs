@@ -43,7 +43,7 @@ pub(crate) fn start(config: &Config) -> Result<Traces> {
         Misuse(format!("the setting log is {:?}; write a level like info or debug", config.log))
     })?;
     let provider = provider()?;
-    let traced = provider.as_ref().map(|provider| traced(provider));
+    let traced = provider.as_ref().map(traced);
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_writer(StderrBesideBar::new);

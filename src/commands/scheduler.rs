@@ -126,7 +126,7 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u3
             }
             // The next one makes up for it.
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a tick did not get through")
+                tracing::warn!(error = &error as &dyn std::error::Error, "a tick did not get through");
             }
         }
         if let Err(error) = upkeep.tick(wiring).await {
