@@ -22,6 +22,7 @@ mod progress;
 mod report;
 mod role;
 mod rules_input;
+mod scaling;
 mod upkeep;
 mod wall_clock;
 mod wiring;

@@ -7,10 +7,12 @@ mod leases;
 mod plan;
 mod reconcile;
 pub mod record;
+mod scaling;
 mod upkeep;
 
 pub use cron::{BadCron, CronExpression};
 pub use leases::Leaseholder;
 pub use plan::{PlanError, plan_pass};
 pub use reconcile::{Due, ReconcileError, Reconciler};
+pub use scaling::{Load, allowed, desired_workers};
 pub use upkeep::Upkeep;

@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     interrupt::{self, INTERRUPTED},
     role::{PROCESSES, Role},
+    scaling::{Scaling, ScalingArgs},
     upkeep::{UpkeepArgs, Upkeeping},
     wiring::Wiring,
 };
@@ -45,6 +46,8 @@ pub(crate) struct SchedulerArgs {
     ahead: u32,
     #[command(flatten)]
     upkeep: UpkeepArgs,
+    #[command(flatten)]
+    scaling: ScalingArgs,
 }
 
 /// Another scheduler leads when this one has not been heard of for so long.
@@ -66,7 +69,7 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
     };
     let _heeding = interrupt::heed();
     tokio::select! {
-        () = lead(&wiring, &role.name, args.every, args.ahead, &args.upkeep) => {}
+        () = lead(&wiring, &role.name, args) => {}
         () = interrupt::asked(1) => {}
     }
     // Whoever comes next need not wait.
@@ -93,13 +96,13 @@ async fn tick(reconciler: &Reconciler) -> Result<Due, ReconcileError> {
 }
 
 /// Leads whenever nobody else does.
-pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u32, upkeep: &UpkeepArgs) {
-    let mut upkeep = Upkeeping::new(upkeep);
-    let reconciler = reconciler(wiring, ahead);
+pub(crate) async fn lead(wiring: &Wiring, name: &str, args: &SchedulerArgs) {
+    let (mut upkeep, mut scaling) = (Upkeeping::new(&args.upkeep), Scaling::new(args.scaling));
+    let reconciler = reconciler(wiring, args.ahead);
     let mut lease = Leaseholder::new(Arc::clone(&wiring.place.store), "scheduler/", name, LEASE);
     let wanted = BTreeSet::from(["leader".to_owned()]);
     let mut leading = false;
-    let mut ticks = tokio::time::interval(every.clamp(Duration::from_millis(10), LEASE / 3));
+    let mut ticks = tokio::time::interval(args.every.clamp(Duration::from_millis(10), LEASE / 3));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -116,6 +119,7 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u3
         }
         metrics::gauge!("camcount_scheduler_leads").set(if leads { 1.0 } else { 0.0 });
         if !leads {
+            scaling.rest();
             continue;
         }
         let started = Instant::now();
@@ -131,6 +135,9 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, every: Duration, ahead: u3
         }
         if let Err(error) = upkeep.tick(wiring).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "upkeep was not published");
+        }
+        if let Err(error) = scaling.tick(wiring).await {
+            tracing::warn!(error = format!("{error:#}"), "how many workers are desired is not known");
         }
         tell_depths(&*wiring.queue).await;
         tell_lags(&*wiring.place.store).await;

@@ -3,7 +3,7 @@
 use camcount_domain::{
     CoverageBucket, Granularity, LineBucket, MediaSpan, MediaTime, PassId, SegmentCounts, Seq,
 };
-use camcount_store::{Committed, Registry, Rollups, SegmentCommit, Store};
+use camcount_store::{Committed, Registry, Rollups, ScalingLog, SegmentCommit, Store};
 
 use crate::{
     fleet::{Fleet, free_port, http_get, street},
@@ -76,6 +76,17 @@ async fn counts_are_rolled_up_and_months_opened_whoever_is_killed() {
         .until("the headroom", async |_| {
             let metrics = http_get(port, "/metrics").ok()?;
             metrics.contains("camcount_partitions_headroom_months 3").then_some(())
+        })
+        .await;
+    fleet
+        .until("detection wants a worker", async |fleet| {
+            let metrics = http_get(port, "/metrics").ok()?;
+            let wanted = metrics.lines().find(|line| {
+                line.starts_with("camcount_lane_desired_workers{lane=\"detect\"}") && !line.ends_with(" 0")
+            });
+            let logged = fleet.store.last_scaling().await.ok()?;
+            (wanted.is_some() && logged.iter().any(|scaled| scaled.lane == "detect" && scaled.workers > 0))
+                .then_some(())
         })
         .await;
     drop(a);

@@ -16,6 +16,7 @@ mod recorded;
 mod registry;
 mod rollups;
 mod rows;
+mod scaling;
 mod sqlite;
 #[cfg(feature = "conformance")]
 pub mod test_database;
@@ -36,5 +37,6 @@ pub use postgres::{
 pub use recorded::{Recorded, StreamQuality};
 pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
 pub use rollups::{Counted, DIRTY_US, Dirty, RolledUp, Rollups};
+pub use scaling::{Scaled, ScalingLog};
 pub use sqlite::Sqlite;
 pub use upkeep::UpkeepTimes;

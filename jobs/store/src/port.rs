@@ -10,7 +10,8 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Leases, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, StoreError, UpkeepTimes,
+    Leases, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, ScalingLog, StoreError,
+    UpkeepTimes,
 };
 
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
@@ -201,7 +202,7 @@ pub struct CameraEvent {
 /// The truth. Every verb is atomic, and safe to repeat. Areas of their own are traits of their own.
 #[async_trait]
 pub trait Store:
-    Leases + Recorded + Overview + Registry + Rollups + UpkeepTimes + Send + Sync + 'static
+    Leases + Recorded + Overview + Registry + Rollups + ScalingLog + UpkeepTimes + Send + Sync + 'static
 {
     /// Makes a camera known, or renames it.
     async fn register_camera(&self, camera: &Camera) -> Result<(), StoreError>;

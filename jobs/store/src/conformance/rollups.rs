@@ -9,7 +9,7 @@ use camcount_domain::{
 use futures::future::join_all;
 
 use super::{commit, counted, registry, sample};
-use crate::{DIRTY_US, Dirty, RolledUp, Scope, Store};
+use crate::{DIRTY_US, Dirty, RolledUp, Scaled, Scope, Store};
 
 const EVERYTHING: MediaSpan =
     MediaSpan { start: MediaTime(-1_000_000_000_000_000), end: MediaTime(1_000_000_000_000_000) };
@@ -28,6 +28,22 @@ pub(super) async fn all<F: Future<Output = Arc<dyn Store>>>(empty: &impl Fn() ->
     another_time_zone_makes_all_dirty(&*empty().await).await;
     passes_are_found_by_what_people_call_them(&*empty().await).await;
     upkeep_is_noted(&*empty().await).await;
+    scaling_is_logged(&*empty().await).await;
+}
+
+async fn scaling_is_logged(store: &dyn Store) {
+    let scaled = |lane: &str, workers| Scaled {
+        lane: lane.into(),
+        workers,
+        waiting: 12,
+        running: 3,
+        behind_ms: u64::from(workers) * 1_000,
+    };
+    assert_eq!(store.last_scaling().await.unwrap(), []);
+    for (lane, workers) in [("detect", 1), ("count", 2), ("detect", 9), ("detect", 4)] {
+        store.log_scaling(&scaled(lane, workers)).await.unwrap();
+    }
+    assert_eq!(store.last_scaling().await.unwrap(), [scaled("count", 2), scaled("detect", 4)]);
 }
 
 async fn passes_are_found_by_what_people_call_them(store: &dyn Store) {

@@ -19,6 +19,7 @@ mod reading;
 mod recorded;
 mod registry;
 mod rollups;
+mod scaling;
 mod upkeep;
 mod url;
 

@@ -12,6 +12,7 @@ mod reading;
 mod recorded;
 mod registry;
 mod rollups;
+mod scaling;
 mod upkeep;
 
 use std::{path::Path, time::Duration};
