@@ -2,6 +2,7 @@
 // A test may unwrap, and so may what it calls.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod autoscalers;
 mod bench;
 mod brokers;
 mod servers;
