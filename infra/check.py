@@ -51,7 +51,7 @@ def compose():
     """The files against the Compose specification; rendered where something here can do that."""
     run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *INFRA.glob("compose*.yaml"))
     done.append("compose files fit the Compose specification")
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
+    if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
         render = ["docker", "compose"]
     elif shutil.which("podman"):
         render = [BIN / "podman-compose"]
