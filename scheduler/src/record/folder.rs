@@ -1,4 +1,5 @@
-//! A folder of recordings as a camera: new files are found, brought away and registered, in the order of their times.
+//! A folder of recordings as a camera, on a disk or in blob storage: new files are found, brought away and registered, in
+//! the order of their times.
 //!
 //! What is known lies in the store: a file is known by the fingerprint in the name of its object. A file is taken when
 //! it is whole: it has not changed for a while, and its container says where it ends. One that begins before the end of
@@ -13,8 +14,8 @@ use std::{
 };
 
 use camcount_blob::{BlobError, keys};
-use camcount_decode::DecodeError;
-use camcount_domain::{Camera, MediaSpan, MediaTime, Recording};
+use camcount_decode::{DecodeError, Probe};
+use camcount_domain::{Camera, CameraId, MediaSpan, MediaTime, Recording, content_hash};
 use camcount_store::{CameraEvent, EventKind, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -60,28 +61,49 @@ struct Seen {
     done: bool,
 }
 
+/// Where files come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shelf {
+    /// A folder.
+    Folder(PathBuf),
+    /// The objects of blob storage whose keys begin so.
+    Objects(String),
+}
+
+impl Shelf {
+    /// What a camera's source names, unless it is a stream.
+    pub(crate) fn of(source: &str) -> Option<Self> {
+        match source.split_once("://") {
+            None => Some(Self::Folder(PathBuf::from(source))),
+            Some(("blob", prefix)) => Some(Self::Objects(prefix.to_owned())),
+            Some(_) => None,
+        }
+    }
+}
+
 struct Watching {
     ports: Ports,
     camera: Camera,
-    folder: PathBuf,
+    shelf: Shelf,
     segment_us: i64,
     stop: CancellationToken,
-    seen: BTreeMap<PathBuf, Seen>,
+    /// By paths, or keys.
+    seen: BTreeMap<String, Seen>,
     /// Fingerprints of what the store has; `None` before it was asked.
     known: Option<Vec<String>>,
 }
 
-/// Watches `folder` until `stop`, cutting what comes into segments of `segment_us`.
+/// Watches `shelf` until `stop`, cutting what comes into segments of `segment_us`.
 pub(crate) async fn watch(
     ports: Ports,
     camera: Camera,
-    folder: PathBuf,
+    shelf: Shelf,
     segment_us: i64,
     stop: CancellationToken,
 ) {
     let stopped = stop.clone();
     let mut watching =
-        Watching { ports, camera, folder, segment_us, stop, seen: BTreeMap::new(), known: None };
+        Watching { ports, camera, shelf, segment_us, stop, seen: BTreeMap::new(), known: None };
     let mut failures = 0;
     while !stopped.is_cancelled() {
         let pause = match watching.look().await {
@@ -113,15 +135,15 @@ impl Watching {
             self.known =
                 Some(recordings.iter().map(|(_, recording)| fingerprint_of(&recording.source)).collect());
         }
-        let mut waiting = self.waiting()?;
+        let mut waiting = self.waiting().await?;
         // Those whose names tell no time last; their containers may.
-        waiting.sort_by_key(|path| (start_of(path).unwrap_or(MediaTime::MAX), path.clone()));
-        for path in waiting {
+        waiting.sort_by_key(|at| (files::of_name(name_of(at)).unwrap_or(MediaTime::MAX), at.clone()));
+        for at in waiting {
             if self.stop.is_cancelled() {
                 return Err(Trouble::Stopped);
             }
             // What comes later waits for what is being written.
-            if !self.take(&path).await? {
+            if !self.take(&at).await? {
                 break;
             }
         }
@@ -129,49 +151,51 @@ impl Watching {
     }
 
     /// The files that something may have to be done with.
-    fn waiting(&mut self) -> Result<Vec<PathBuf>, Trouble> {
-        let failed = |source| Trouble::Folder { place: self.folder.clone(), source };
-        let files = files::videos(&self.folder).map_err(failed)?;
-        self.seen.retain(|path, _| files.contains(path));
-        for path in files {
-            // One that is gone again is no footage.
-            let Ok(meta) = fs::metadata(&path) else { continue };
-            let (size, modified) = (meta.len(), meta.modified().ok());
-            let now = Seen { size, modified, since: Instant::now(), done: false };
-            let seen = self.seen.entry(path).or_insert(now);
+    async fn waiting(&mut self) -> Result<Vec<String>, Trouble> {
+        let files = match &self.shelf {
+            Shelf::Folder(folder) => in_folder(folder)?,
+            Shelf::Objects(prefix) => in_blobs(&self.ports, prefix).await?,
+        };
+        self.seen.retain(|at, _| files.contains_key(at));
+        for (at, (size, modified)) in files {
+            let now = || Seen { size, modified, since: Instant::now(), done: false };
+            let seen = self.seen.entry(at).or_insert_with(now);
             if (seen.size, seen.modified) != (size, modified) {
-                *seen = Seen { size, modified, since: Instant::now(), done: false };
+                *seen = now();
             }
         }
-        Ok(self.seen.iter().filter(|(_, seen)| !seen.done).map(|(path, _)| path.clone()).collect())
+        Ok(self.seen.iter().filter(|(_, seen)| !seen.done).map(|(at, _)| at.clone()).collect())
     }
 
     /// Takes a file, if it is whole; returns false when it is not.
-    async fn take(&mut self, path: &Path) -> Result<bool, Trouble> {
-        let Some(still) = self.seen.get(path).map(|seen| seen.since.elapsed()) else { return Ok(true) };
-        if still < STILL {
+    async fn take(&mut self, at: &str) -> Result<bool, Trouble> {
+        let Some(still) = self.seen.get(at).map(|seen| seen.since.elapsed()) else { return Ok(true) };
+        let is_object = matches!(self.shelf, Shelf::Objects(_));
+        if still < STILL && !is_object {
             return Ok(false);
         }
-        let given_up = still >= GIVEN_UP;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let looked = tokio::task::spawn_blocking({
-            let (ports, path, name, stop) =
-                (self.ports.clone(), path.to_owned(), name.clone(), self.stop.clone());
-            let (camera, known) = (self.camera.id, self.known.clone().unwrap_or_default());
-            move || look_into(&ports, camera, &path, &name, &known, &stop)
-        });
-        let looked = looked.await.unwrap_or(Err(DecodeError::Stopped { source_name: name.clone() }));
+        let given_up = still >= GIVEN_UP || is_object;
+        let name = name_of(at).to_owned();
+        let source = if is_object { self.ports.blobs.source(at).await? } else { at.to_owned() };
+        let looking = Looking {
+            ports: self.ports.clone(),
+            camera: self.camera.id,
+            // Objects are written once, so that the name tells one from another.
+            fingerprint: is_object.then(|| content_hash(&[at.as_bytes()])),
+            source: source.clone(),
+            name: name.clone(),
+            known: self.known.clone().unwrap_or_default(),
+            given_up,
+            stop: self.stop.clone(),
+        };
+        let looked = tokio::task::spawn_blocking(move || looking.look()).await;
+        let looked = looked.unwrap_or(Err(DecodeError::Stopped { source_name: name.clone() }));
         let taken = match looked {
             Ok(Looked::Known) => Ok(()),
+            Ok(Looked::Open) => return Ok(false),
             Ok(Looked::Found(found, fingerprint)) => {
-                // A container that was never closed does not say where it ends.
-                if found.probe.duration_us.is_none() && !given_up {
-                    return Ok(false);
-                }
-                let taken = self.register(&found, &fingerprint, path).await;
-                if let Some(made) =
-                    Path::new(&found.source).parent().filter(|_| found.source != path.to_string_lossy())
-                {
+                let taken = self.register(&found, &fingerprint, found.source != source).await;
+                if let Some(made) = Path::new(&found.source).parent().filter(|_| found.source != source) {
                     // The copy was made for this, in a folder of its own.
                     let _ = fs::remove_dir_all(made);
                 }
@@ -185,14 +209,14 @@ impl Watching {
             Err(error) => self.note(EventKind::Lost, None, format!("{name}: {error}")).await,
         };
         taken?;
-        if let Some(seen) = self.seen.get_mut(path) {
+        if let Some(seen) = self.seen.get_mut(at) {
             seen.done = true;
         }
         Ok(true)
     }
 
     /// Brings a file away and appends it; false when it was refused.
-    async fn register(&self, found: &Footage, fingerprint: &str, path: &Path) -> Result<bool, Trouble> {
+    async fn register(&self, found: &Footage, fingerprint: &str, is_copy: bool) -> Result<bool, Trouble> {
         let name = &found.name;
         let Some(start) = found.start else {
             let detail =
@@ -211,9 +235,9 @@ impl Watching {
         if let Some(end) = end.filter(|end| begins < *end) {
             return self.refuse(Some(begins), refused(end)).await;
         }
-        let ending = Path::new(&found.source).extension().or(path.extension()).unwrap_or_default();
-        let ending = if Path::new(&found.source) == path { ending.to_string_lossy() } else { "mkv".into() };
-        let key = keys::recording(self.camera.id, begins, fingerprint, &ending.to_lowercase());
+        let ending = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let ending = if is_copy { "mkv" } else { &ending };
+        let key = keys::recording(self.camera.id, begins, fingerprint, ending);
         let file = File::open(&found.source)
             .map_err(|source| Trouble::Folder { place: found.source.clone().into(), source })?;
         self.ports.blobs.put_stream(&key, Box::new(file)).await?;
@@ -259,58 +283,121 @@ impl Watching {
     }
 }
 
+/// The files in a folder, with size and time of the last change.
+fn in_folder(folder: &Path) -> Result<Files, Trouble> {
+    let failed = |source| Trouble::Folder { place: folder.to_owned(), source };
+    let mut found = Files::new();
+    for path in files::videos(folder).map_err(failed)? {
+        // One that is gone again is no footage.
+        if let (Some(at), Ok(meta)) = (path.to_str(), fs::metadata(&path)) {
+            found.insert(at.to_owned(), (meta.len(), meta.modified().ok()));
+        }
+    }
+    Ok(found)
+}
+
+/// The objects under a prefix.
+async fn in_blobs(ports: &Ports, prefix: &str) -> Result<Files, Trouble> {
+    const PAGE: usize = 1000;
+    let mut found = Files::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = ports.blobs.list(prefix, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.clone());
+        let videos = page.into_iter().filter(|key| files::is_video(Path::new(key)));
+        found.extend(videos.map(|key| (key, (0, None))));
+    }
+}
+
+type Files = BTreeMap<String, (u64, Option<SystemTime>)>;
+
 /// What a file turned out to be.
 enum Looked {
     /// The store has it.
     Known,
+    /// It is being written.
+    Open,
     /// It is footage, with this fingerprint.
     Found(Box<Footage>, String),
 }
 
-fn look_into(
-    ports: &Ports,
-    camera: camcount_domain::CameraId,
-    path: &Path,
-    name: &str,
-    known: &[String],
-    stop: &CancellationToken,
-) -> Result<Looked, DecodeError> {
-    let unreadable = |error: std::io::Error| DecodeError::NotFound {
-        source_name: path.display().to_string(),
-        detail: error.to_string(),
-    };
-    let fingerprint = files::fingerprint(path).map_err(unreadable)?;
-    if known.contains(&fingerprint) {
-        return Ok(Looked::Known);
-    }
-    let copies = ports.spool.run_folder(camera).map_err(|error| unreadable(std::io::Error::other(error)))?;
-    let source = path.to_string_lossy();
-    // It is there only when there is a copy in it.
-    let _ = fs::remove_dir(&copies);
-    let mut going = |step, _, _| {
-        if step == files::Step::Copying && !copies.exists() {
-            let _ = fs::create_dir_all(&copies);
-        }
-        if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let found = files::look_into(
-        &ports.ffmpeg,
-        &source,
-        name,
-        &copies.join(format!("{fingerprint}.mkv")),
-        |_, _| false,
-        &mut going,
-    )?;
-    Ok(Looked::Found(Box::new(found), fingerprint))
+/// A file to be looked into.
+struct Looking {
+    ports: Ports,
+    camera: CameraId,
+    fingerprint: Option<String>,
+    source: String,
+    name: String,
+    known: Vec<String>,
+    given_up: bool,
+    stop: CancellationToken,
 }
 
-/// What the file's name says of when it begins.
-fn start_of(path: &Path) -> Option<MediaTime> {
-    files::of_name(&path.file_name()?.to_string_lossy())
+impl Looking {
+    fn look(self) -> Result<Looked, DecodeError> {
+        let unreadable = |error: std::io::Error| DecodeError::NotFound {
+            source_name: self.name.clone(),
+            detail: error.to_string(),
+        };
+        let fingerprint = match self.fingerprint {
+            Some(fingerprint) => fingerprint,
+            None => files::fingerprint(Path::new(&self.source)).map_err(unreadable)?,
+        };
+        if self.known.contains(&fingerprint) {
+            return Ok(Looked::Known);
+        }
+        // A container that was never closed does not say where it ends.
+        let is_open = |probe: Probe| probe.seeks_exactly && probe.duration_us.is_none();
+        if !self.given_up && is_open(self.ports.ffmpeg.probe(&self.source)?) {
+            return Ok(Looked::Open);
+        }
+        let copies = self.ports.spool.run_folder(self.camera);
+        let copies = copies.map_err(|error| unreadable(std::io::Error::other(error)))?;
+        // It stays only when there is a copy in it.
+        let _ = fs::remove_dir(&copies);
+        let mut going = |step, _, _| {
+            if step == files::Step::Copying {
+                // What cannot be made is told of by the copying.
+                let _ = fs::create_dir_all(&copies);
+            }
+            if self.stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let copy = copies.join(format!("{fingerprint}.mkv"));
+        let found =
+            files::look_into(&self.ports.ffmpeg, &self.source, &self.name, &copy, |_, _| false, &mut going)?;
+        Ok(Looked::Found(Box::new(found), fingerprint))
+    }
+}
+
+/// What people call a file.
+fn name_of(at: &str) -> &str {
+    at.rsplit('/').next().unwrap_or(at)
 }
 
 /// The fingerprint in the name of an object, see [`keys::recording`].
 fn fingerprint_of(source: &str) -> String {
-    let stem = source.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
+    let stem = name_of(source).split('.').next().unwrap_or_default();
     stem.rsplit('-').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_folders_prefixes_or_streams() {
+        assert_eq!(Shelf::of("/srv/yard"), Some(Shelf::Folder("/srv/yard".into())));
+        assert_eq!(Shelf::of("blob://nvr/yard/"), Some(Shelf::Objects("nvr/yard/".into())));
+        assert_eq!(Shelf::of("rtsp://10.0.0.7/live"), None);
+    }
+
+    #[test]
+    fn a_file_is_known_by_the_name_of_its_object() {
+        let camera = CameraId::of_footage("yard");
+        for start in [MediaTime(-5), MediaTime(1_777_622_400_000_000)] {
+            let key = keys::recording(camera, start, "0123456789abcdef", "mp4");
+            assert_eq!(fingerprint_of(&format!("{}{key}", keys::SOURCE)), "0123456789abcdef");
+        }
+    }
 }

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,6 +19,7 @@ use super::{
     Ports,
     camera::{LiveCamera, record},
     deliver::deliver,
+    folder::{Shelf, watch},
 };
 use crate::Leaseholder;
 
@@ -101,7 +101,8 @@ struct Recorder {
 
 impl Recorder {
     async fn tick(&mut self) {
-        if self.read.is_none_or(|read| read.elapsed() >= REGISTRY_EVERY) {
+        let anew = self.read.is_none_or(|read| read.elapsed() >= REGISTRY_EVERY);
+        if anew {
             match self.read_registry().await {
                 Ok(registered) => (self.registered, self.read) = (registered, Some(Instant::now())),
                 Err(error) => complain(&error, "the registry of cameras cannot be read"),
@@ -111,7 +112,7 @@ impl Recorder {
         match self.lease.tend(&wanted, self.options.most, Instant::now()).await {
             Ok(held) => {
                 let held = held.clone();
-                if let Err(error) = self.heed(&held).await {
+                if let Err(error) = self.heed(&held, anew).await {
                     complain(&error, "the credentials of cameras cannot be read");
                 }
             }
@@ -139,14 +140,17 @@ impl Recorder {
         }
     }
 
-    /// Records what is held, as it is registered now, and nothing else.
-    async fn heed(&mut self, held: &BTreeSet<String>) -> Result<(), StoreError> {
+    /// Records what is held, and nothing else; as it is registered now, where that is to be looked up `anew`.
+    async fn heed(&mut self, held: &BTreeSet<String>, anew: bool) -> Result<(), StoreError> {
         let gone = self.active.extract_if(.., |name, _| !held.contains(name));
         for (_, active) in gone {
             tracing::info!(camera = active.what.camera.name, "recording ends here");
             active.stop.cancel();
         }
         for name in held {
+            if !anew && self.active.get(name).is_some_and(|active| !active.task.is_finished()) {
+                continue;
+            }
             let Some(entry) = self.registered.get(name).cloned() else { continue };
             let sealed = self.ports.store.credentials(entry.camera.id).await?;
             let active = self.active.get(name);
@@ -234,18 +238,13 @@ async fn camera(
     let settings: StreamSettings = serde_json::from_value(entry.settings.clone()).unwrap_or_default();
     let segment_us = options.segment_us.unwrap_or(settings.segment_us);
     let segment_us = segment_us.clamp(StreamSettings::SHORTEST_US, StreamSettings::LONGEST_US);
-    if is_folder(&source) {
-        return super::folder::watch(ports, entry.camera, PathBuf::from(source), segment_us, stop).await;
+    if let Some(shelf) = Shelf::of(&source) {
+        return watch(ports, entry.camera, shelf, segment_us, stop).await;
     }
     let piece = Duration::from_micros(u64::try_from(segment_us).unwrap_or_default());
     let live = LiveOptions { transport: settings.transport, piece, stall: options.stall };
     let live = LiveCamera { id: entry.camera.id, name: entry.camera.name, source, options: live };
     record(ports, live, stop).await;
-}
-
-/// Whether a source is a folder of recordings.
-fn is_folder(source: &str) -> bool {
-    !source.contains("://")
 }
 
 /// Whether two entries of one camera are recorded in the same way.

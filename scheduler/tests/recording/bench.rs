@@ -15,7 +15,7 @@ use bytes::Bytes;
 use camcount_blob::{BlobError, Blobs, Folder, Put};
 use camcount_decode::{Ffmpeg, LiveOptions, Options};
 use camcount_domain::{
-    Camera, CameraId, Fit, FrameSize, MediaSpan, Picture, PixelFormat, Rate, Recording, WallTime,
+    Camera, CameraId, Fit, FrameSize, MediaSpan, Picture, PixelFormat, Rate, Recording, Transport, WallTime,
     content_hash,
 };
 use camcount_scheduler::record::{LiveCamera, Ports, Spool, deliver, record};
@@ -84,6 +84,8 @@ pub(crate) struct Bench {
     pub(crate) blobs: Arc<Moody>,
     pub(crate) ffmpeg: Ffmpeg,
     pub(crate) camera: CameraId,
+    /// How RTSP brings its packets.
+    pub(crate) transport: Transport,
     /// What the clock on the wall is off by, in microseconds.
     pub(crate) off_us: Arc<AtomicI64>,
 }
@@ -111,7 +113,15 @@ impl Bench {
         store.register_camera(&camera).await.unwrap();
         let ffmpeg = Ffmpeg::new(Options { stall: Duration::from_secs(10), ..Options::default() });
         let blobs = Arc::new(Moody { folder, away: AtomicBool::new(false) });
-        Self { dir, store, blobs, ffmpeg, camera: camera.id, off_us: Arc::default() }
+        Self {
+            dir,
+            store,
+            blobs,
+            ffmpeg,
+            camera: camera.id,
+            transport: Transport::Tcp,
+            off_us: Arc::default(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -149,7 +159,7 @@ impl Bench {
         let options = LiveOptions {
             piece: Duration::from_secs(2),
             stall: Duration::from_secs(2),
-            ..LiveOptions::default()
+            transport: self.transport,
         };
         let camera = LiveCamera { id: self.camera, name: "gate".into(), source: source.to_owned(), options };
         let (stop, stop_delivery) = (CancellationToken::new(), CancellationToken::new());

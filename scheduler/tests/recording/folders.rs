@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use camcount_blob::Blobs;
 use camcount_scheduler::record::{RecorderOptions, Spool, run};
 use camcount_store::EventKind;
 use tokio_util::sync::CancellationToken;
@@ -97,6 +98,17 @@ async fn files_are_taken_when_they_are_whole_and_in_order() {
     place(&shot("f.mp4", 2), "gate_2026-05-01_08-00-23.mp4");
     bench.until_recorded(4).await;
     assert_eq!(bench.recordings().await.len(), 4);
+
+    // The same from blob storage, where a prefix takes a folder's place.
+    let shelf = bench.shoot("g.mp4", 3, &[]);
+    let file = Box::new(fs::File::open(shelf).unwrap());
+    bench.blobs.put_stream("nvr/yard/2026-05-01T08-00-30.mp4", file).await.unwrap();
+    entry.source = "blob://nvr/yard/".into();
+    bench.store.enter_camera(&entry).await.unwrap();
+    bench.until_recorded(5).await;
+    let last = bench.recordings().await.pop().unwrap();
+    assert_eq!(last.span.start.to_string(), "2026-05-01T08:00:30.000000Z");
+    assert!(last.source.starts_with("blob:recordings/"), "{last:?}");
     stop.cancel();
     second.await.unwrap();
     assert!(bench.store.leases("recorder/").await.unwrap().is_empty(), "leases are given back");

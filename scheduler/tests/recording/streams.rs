@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use camcount_domain::Transport;
 use camcount_store::EventKind;
 
 use crate::{
@@ -47,6 +48,24 @@ async fn rtsp() {
     let clip = bench.shoot("clip.mp4", 11, &[]);
     let Some(server) = Rtsp::start(0, &[&clip]) else { return };
     recorded_whole(&bench, &server.url(0), &clip).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rtsp_over_udp() {
+    let mut bench = Bench::new().await;
+    bench.transport = Transport::Udp;
+    let clip = bench.shoot("clip.mp4", 11, &[]);
+    let Some(server) = Rtsp::start(0, &[&clip]) else { return };
+    recorded_whole(&bench, &server.url(0), &clip).await;
+}
+
+/// MPEG-TS counts 33 bits of 90 kHz, which is over after 26 hours and a half: here, in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_wraps() {
+    let bench = Bench::new().await;
+    let clip = bench.shoot("clip.ts", 11, &["-output_ts_offset", "95438"]);
+    let address = http(bench.path(""));
+    recorded_whole(&bench, &format!("http://{address}/clip.ts"), &clip).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,8 @@ pub(crate) struct AddArgs {
     /// What to call it
     #[arg(value_name = "NAME")]
     name: String,
-    /// An RTSP, HTTP or HLS URL, or a folder of recordings. User and password in it are stored apart and sealed
+    /// An RTSP, HTTP or HLS URL; or a folder of recordings, or blob://PREFIX for recordings in blob storage. User and
+    /// password in it are stored apart and sealed
     #[arg(value_name = "SOURCE")]
     source: String,
     #[command(flatten)]

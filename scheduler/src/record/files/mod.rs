@@ -57,6 +57,13 @@ pub enum Step {
 /// long ends when it breaks.
 pub type Progress<'a> = &'a mut dyn FnMut(Step, i64, i64) -> ControlFlow<()>;
 
+/// Whether a name is that of a video.
+#[must_use]
+pub fn is_video(path: &Path) -> bool {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    ENDINGS.contains(&ending.as_str())
+}
+
 /// The files in `folder` that look like videos, in the order of their names.
 ///
 /// # Errors
@@ -65,8 +72,7 @@ pub fn videos(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if path.is_file() && ENDINGS.contains(&ending.as_str()) {
+        if path.is_file() && is_video(&path) {
             files.insert(path);
         }
     }

@@ -13,6 +13,7 @@ mod folding;
 mod gate;
 mod jobs;
 mod leases;
+mod objects;
 mod once;
 mod stopping;
 mod tally;
