@@ -32,7 +32,7 @@ pub(crate) struct UpkeepArgs {
     months_ahead: u32,
     /// Detach months that come before this one and so many more. Their counts are then read no more, but nothing is
     /// dropped [default: keep all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_months: Option<u32>,
 }
 
