@@ -76,6 +76,49 @@ fn known_mistakes_are_found_and_nothing_else() {
     assert_eq!(audit(&camcount, street(), truth_name, &strict)["all"]["matched"], 0);
 }
 
+/// A list is made of what was counted, with two mistakes put into it. Lines have no column in it and are not judged.
+#[test]
+fn entries_and_exits_of_zones_are_audited() {
+    let camcount = Camcount::new();
+    let truth = camcount.path("truth.csv");
+    let truth_name = truth.to_str().unwrap();
+    let heading = "zone,direction,time_s\n".to_owned();
+    fs::write(&truth, &heading).unwrap();
+    let nothing_true = audit(&camcount, street(), truth_name, &STREET);
+    assert_eq!(nothing_true["lines"], serde_json::json!([]));
+    let counted = nothing_true["moments"].as_array().unwrap();
+    let all = counted.len() as u64;
+    let of = |direction| counted.iter().filter(|moment| moment["direction"] == direction).count();
+    assert!(of("in") > 1 && of("out") > 1, "{nothing_true}");
+    assert_eq!(numbers(&nothing_true["zones"][0]), [0, all, 0, 0, all, 0]);
+
+    let row =
+        |moment: &Value| format!("plaza,{},{}\n", moment["direction"].as_str().unwrap(), moment["time_s"]);
+    let mut rows: Vec<String> = counted.iter().map(row).collect();
+    fs::write(&truth, format!("{heading}{}", rows.concat())).unwrap();
+    let document = audit(&camcount, street(), truth_name, &STREET);
+    assert_eq!(document["zones"][0]["zone"], "plaza");
+    assert_eq!(numbers(&document["zones"][0]), [all, all, all, 0, 0, 0]);
+    assert_eq!(document["all"]["matched"], all);
+
+    // One that came in was overlooked, and nobody left long after the last.
+    let entry = counted.iter().position(|moment| moment["direction"] == "in").unwrap();
+    rows.remove(entry);
+    rows.push("plaza,out,200\n".to_owned());
+    fs::write(&truth, format!("{heading}{}", rows.concat())).unwrap();
+    let document = audit(&camcount, street(), truth_name, &STREET);
+    assert_eq!(numbers(&document["zones"][0]), [all, all, all - 1, 1, 1, 0]);
+    let moments = document["moments"].as_array().unwrap();
+    let told: Vec<_> = moments.iter().map(|m| (&m["what"], &m["zone"], &m["direction"])).collect();
+    let [false_one, missed] = told[..] else { panic!("{document}") };
+    assert_eq!(false_one, (&"false".into(), &"plaza".into(), &"in".into()));
+    assert_eq!(missed, (&"missed".into(), &"plaza".into(), &"out".into()));
+
+    fs::write(&truth, "zone,direction,time_s\nplazza,in,3\n").unwrap();
+    let error = camcount.fails(1, [&["audit", street(), "--truth", truth_name], &STREET[..]].concat());
+    assert!(error.contains("no zone \"plazza\"") && error.contains("plaza"), "{error}");
+}
+
 #[test]
 fn what_is_wrong_with_a_truth_is_named() {
     let camcount = Camcount::new();
@@ -116,8 +159,14 @@ fn what_happened_while_nobody_looked_is_not_missed() {
 #[test]
 fn true_tracks_agree_with_themselves() {
     let Some(truth) = test_data("mot/MOT15/PETS09-S2L1/gt/gt_768x576.txt") else { return };
-    let more = ["--boxes-size", "768x576", "--boxes-fps", "7", "--line", "l: 0.5,0 -> 0.5,1"];
+    let rules = ["--line", "l: 0.5,0 -> 0.5,1", "--zone", "z: 0.5,0 1,0 1,1 0.5,1"];
+    let more = [&["--boxes-size", "768x576", "--boxes-fps", "7"], &rules[..]].concat();
     let document = audit(&Camcount::new(), &truth, &truth, &more);
-    let [truth, _, matched, _, made_up, confused] = numbers(&document["all"]);
-    assert!(truth > 20 && matched * 10 >= truth * 9 && made_up * 10 <= truth && confused == 0, "{document}");
+    for verdict in [&document["lines"][0], &document["zones"][0]] {
+        let [truth, _, matched, _, made_up, confused] = numbers(verdict);
+        assert!(
+            truth > 20 && matched * 10 >= truth * 9 && made_up * 10 <= truth && confused == 0,
+            "{document}"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use camcount_domain::{Crossing, FrameSize, MediaSpan, MediaTime, Ruleset};
+use camcount_domain::{Crossing, Direction, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, Visit};
 use clap::Args;
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -33,7 +33,7 @@ use crate::{
     report::columns,
     rules_input::{RulesArgs, check_classes},
 };
-use verdict::{Event, LineVerdict, Moment, Share, What, judge};
+use verdict::{Event, Moment, Share, Verdict, Watched, What, judge};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,8 @@ Examples:
   camcount audit street.mp4 --truth gt.txt --line 'm: 0.5,0 -> 0.5,1' --format json
 
 A list has the heading line,direction,time_s[,class]; times are seconds from the start of the footage, or dates and
-times.";
+times. With a column zone, beside or instead of line, it tells who came into zones (in) and left them (out). What it has no
+column for is not judged.";
 
 /// Arguments of `audit`.
 #[derive(Args, Clone, Debug)]
@@ -50,10 +51,10 @@ pub(crate) struct AuditArgs {
     /// A file, a folder or a URL as count takes it, or detections as replay takes them (.txt, .parquet)
     #[arg(value_name = "INPUT")]
     input: String,
-    /// What is true: a list of crossings (CSV), or tracks as MOTChallenge text
+    /// What is true: a list of crossings, and of entries and exits of zones (CSV), or tracks as MOTChallenge text
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
-    /// How far apart a true and a counted crossing may be, in seconds
+    /// How far apart a true and a counted crossing, entry or exit may be, in seconds
     #[arg(long, default_value = "1.5", value_parser = parse_tolerance, value_name = "SECONDS")]
     tolerance: i64,
     /// Size of the picture that the boxes of MOTChallenge texts lie in [default: the footage's]
@@ -113,8 +114,9 @@ struct Counted {
 #[derive(Serialize)]
 struct Audit {
     tolerance_s: f64,
-    all: LineVerdict,
-    lines: Vec<LineVerdict>,
+    all: Verdict,
+    lines: Vec<Verdict>,
+    zones: Vec<Verdict>,
     moments: Vec<Moment>,
 }
 
@@ -130,23 +132,31 @@ pub(crate) async fn run(args: &AuditArgs, config: &Config) -> Result<ExitCode> {
             None => return Ok(ExitCode::from(INTERRUPTED)),
         },
     };
-    let names: Vec<&str> = counted.rules.lines.iter().map(|line| line.name.as_str()).collect();
-    if names.is_empty() {
-        bail!(Misuse("an audit is of lines; give one with --line or --rules".to_owned()));
+    let lines = counted.rules.lines.iter().map(|line| Watched::Line(line.name.clone()));
+    let zones = counted.rules.zones.iter().map(|zone| Watched::Zone(zone.name.clone()));
+    let mut places: Vec<_> = lines.chain(zones).collect();
+    if places.is_empty() {
+        bail!(Misuse("an audit is of lines and zones; give one with --line, --zone or --rules".to_owned()));
     }
     let mut truth = if truth::is_list(&text) {
-        truth::read(&args.truth, &text, &names, counted.start)?
+        let truth = truth::read(&args.truth, &text, &places, counted.start)?;
+        places.retain(|place| truth::tells_of(&text, place));
+        truth
     } else {
         of_tracks(args, &counted)?
     };
     truth.retain(|event| counted.span.contains(counted.start.plus_us(event.at_us)));
 
-    let judged = names.iter().map(|name| judge(name, &truth, &counted.events, args.tolerance, &counted.gaps));
-    let (lines, moments): (Vec<_>, Vec<_>) = judged.unzip();
+    let judged =
+        places.iter().map(|place| judge(place, &truth, &counted.events, args.tolerance, &counted.gaps));
+    let (verdicts, moments): (Vec<Verdict>, Vec<_>) = judged.unzip();
+    let all = Verdict::sum(&verdicts);
+    let (lines, zones) =
+        verdicts.into_iter().partition(|verdict| matches!(verdict.place, Some(Watched::Line(_))));
     let mut moments = moments.concat();
     moments.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
     let tolerance_s = args.tolerance as f64 / 1e6;
-    let audit = Audit { tolerance_s, all: LineVerdict::sum(&lines), lines, moments };
+    let audit = Audit { tolerance_s, all, lines, zones, moments };
     let mut out = std::io::stdout().lock();
     match args.format {
         AuditFormat::Table => table(&mut out, &audit)?,
@@ -155,9 +165,27 @@ pub(crate) async fn run(args: &AuditArgs, config: &Config) -> Result<ExitCode> {
     Ok(if counted.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
 }
 
-fn event(crossing: Crossing, start: MediaTime) -> Event {
+fn of_crossing(crossing: Crossing, start: MediaTime) -> Event {
     let Crossing { line, direction, time, class, .. } = crossing;
-    Event { line, direction, at_us: time.since_us(start), class: Some(class) }
+    Event { place: Watched::Line(line), direction, at_us: time.since_us(start), class: Some(class) }
+}
+
+/// The entry and the exit, where they were seen: who was there already, or was lost inside, did not come in or leave then.
+fn of_visit(visit: Visit, start: MediaTime) -> impl Iterator<Item = Event> {
+    let Visit { zone, class, entered, left, saw_entry, saw_exit, .. } = visit;
+    let ends = [(Direction::In, entered, saw_entry), (Direction::Out, left, saw_exit)];
+    ends.into_iter().filter(|(_, _, seen)| *seen).map(move |(direction, time, _)| Event {
+        place: Watched::Zone(zone.clone()),
+        direction,
+        at_us: time.since_us(start),
+        class: Some(class.clone()),
+    })
+}
+
+/// All that was counted, in memory.
+fn events(counts: SegmentCounts, start: MediaTime) -> Vec<Event> {
+    let crossings = counts.crossings.into_iter().map(|crossing| of_crossing(crossing, start));
+    crossings.chain(counts.visits.into_iter().flat_map(|visit| of_visit(visit, start))).collect()
 }
 
 /// Counts footage; `None` when someone asked to stop.
@@ -179,12 +207,16 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
     counted.warn(&*data.store, &counted.report(&*data.store).await?).await?;
     let (pass, start) = (counted.pass(), counted.start());
     let id = pass.id();
-    let crossings: Vec<Crossing> = data.store.crossings(&id).try_collect().await?;
+    let counts = SegmentCounts {
+        crossings: data.store.crossings(&id).try_collect().await?,
+        visits: data.store.visits(&id).try_collect().await?,
+        ..SegmentCounts::default()
+    };
     let gaps = gaps::gaps(&*data.store, pass, counted.detector()).await?;
     let (_, recording) = data.store.segment(pass.camera, pass.first).await?;
     Ok(Some(Counted {
         rules: counted.rules().clone(),
-        events: crossings.into_iter().map(|crossing| event(crossing, start)).collect(),
+        events: events(counts, start),
         start,
         span: pass.range,
         size: recording.frame_size,
@@ -203,25 +235,23 @@ fn of_detections(args: &AuditArgs) -> Result<Counted> {
     let rules = args.rules.draft()?.resolve(size)?;
     check_classes(&rules, &detections.found.classes)?;
     let span = range(args.from, args.to, start);
-    let crossings = detections.count(rules.clone(), false)?.crossings;
-    let crossings = crossings.into_iter().filter(|crossing| span.contains(crossing.time));
-    let events = crossings.map(|crossing| event(crossing, start)).collect();
+    let mut events = events(detections.count(rules.clone(), false)?, start);
+    events.retain(|event| span.contains(start.plus_us(event.at_us)));
     Ok(Counted { rules, events, start, span, size, rate: args.boxes_fps, gaps: Vec::new(), partial: false })
 }
 
-/// The crossings of tracks that are known to be true.
+/// What tracks that are known to be true do.
 fn of_tracks(args: &AuditArgs, counted: &Counted) -> Result<Vec<Event>> {
     let size = args.boxes_size.unwrap_or(counted.size);
     let fps = args.boxes_fps.or(counted.rate);
     let input = DetectionsArgs { file: args.truth.clone(), size: Some(size), fps };
     let tracks = input.read()?;
     let rules = args.rules.draft()?.resolve(size)?;
-    let crossings = tracks.count(rules, true)?.crossings;
-    Ok(crossings.into_iter().map(|crossing| event(crossing, tracks.start())).collect())
+    Ok(events(tracks.count(rules, true)?, tracks.start()))
 }
 
 fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
-    let row = |verdict: &LineVerdict| {
+    let row = |verdict: &Verdict| {
         let numbers = [
             verdict.truth,
             verdict.counted,
@@ -233,13 +263,13 @@ fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
         ];
         let [truth, counted, matched, missed, unseen, made_up, confused] = numbers.map(|n| n.to_string());
         let accuracy = verdict.accuracy.map_or_else(|| "nothing to judge".to_owned(), shown);
-        let line = verdict.line.clone();
-        ["".to_owned(), line, truth, counted, matched, missed, unseen, made_up, confused, accuracy]
+        let place = verdict.place.as_ref().map_or("all", Watched::name).to_owned();
+        ["".to_owned(), place, truth, counted, matched, missed, unseen, made_up, confused, accuracy]
     };
-    let rows: Vec<_> = audit.lines.iter().chain([&audit.all]).map(row).collect();
+    let rows: Vec<_> = audit.lines.iter().chain(&audit.zones).chain([&audit.all]).map(row).collect();
     let heads = [
         "",
-        "line",
+        "line or zone",
         "truth",
         "counted",
         "matched",
@@ -268,13 +298,13 @@ fn table(out: &mut impl Write, audit: &Audit) -> Result<()> {
             };
             [
                 offset((moment.time_s * 1e6).round() as i64),
-                moment.line.clone(),
+                moment.place.name().to_owned(),
                 format!("{what} {}", moment.direction),
                 moment.class.clone().unwrap_or_default(),
             ]
         })
         .collect();
-    columns(out, ["time", "line", "what", "class"], &rows)
+    columns(out, ["time", "line or zone", "what", "class"], &rows)
 }
 
 fn shown(share: Share) -> String {

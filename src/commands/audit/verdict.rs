@@ -1,4 +1,4 @@
-//! Counted crossings held against true ones: what was missed, what was made up, what went the other way.
+//! Counted events held against true ones: what was missed, what was made up, what went the other way.
 
 use std::ops::Range;
 
@@ -7,26 +7,47 @@ use serde::Serialize;
 
 use super::pairs::pair;
 
-/// One crossing, true or counted.
+/// What events happen at, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Watched {
+    /// It is crossed.
+    Line(String),
+    /// It is entered (in) and left (out).
+    Zone(String),
+}
+
+impl Watched {
+    /// What people call it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Line(name) | Self::Zone(name) => name,
+        }
+    }
+}
+
+/// One crossing of a line, or one entry into or exit from a zone; true or counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    pub line: String,
+    pub place: Watched,
     pub direction: Direction,
     /// Since the start of the footage, in microseconds.
     pub at_us: i64,
-    /// What crossed, where that is known.
+    /// What it was that went, where that is known.
     pub class: Option<String>,
 }
 
-/// How one line was counted.
+/// How one line or zone was counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct LineVerdict {
-    pub line: String,
-    /// True crossings.
+pub(super) struct Verdict {
+    /// `None` for all of them together.
+    #[serde(flatten)]
+    pub place: Option<Watched>,
+    /// True events.
     pub truth: u64,
     /// Counted ones.
     pub counted: u64,
-    /// Counted ones that are true: same line and direction, about the same time.
+    /// Counted ones that are true: same place and direction, about the same time.
     pub matched: u64,
     /// True ones that were not counted, though somebody looked.
     pub missed: u64,
@@ -69,7 +90,8 @@ pub(super) enum What {
 pub(super) struct Moment {
     /// Since the start of the footage, in seconds.
     pub time_s: f64,
-    pub line: String,
+    #[serde(flatten)]
+    pub place: Watched,
     pub what: What,
     /// The true direction, or the counted one of what is not true.
     pub direction: &'static str,
@@ -96,21 +118,21 @@ impl Share {
     }
 }
 
-/// Holds one line's counted events against its true ones. Nobody looked in `gaps`, which are counted as events are.
+/// Holds the counted events of one place against its true ones. Nobody looked in `gaps`, which are counted as events are.
 pub(super) fn judge(
-    line: &str,
+    place: &Watched,
     truth: &[Event],
     counted: &[Event],
     tolerance_us: i64,
     gaps: &[Range<i64>],
-) -> (LineVerdict, Vec<Moment>) {
+) -> (Verdict, Vec<Moment>) {
     let of = |events: &[Event], direction: Direction| -> Vec<Event> {
         let mut chosen: Vec<Event> =
-            events.iter().filter(|e| e.line == line && e.direction == direction).cloned().collect();
+            events.iter().filter(|e| e.place == *place && e.direction == direction).cloned().collect();
         chosen.sort_by(|a, b| (a.at_us, &a.class).cmp(&(b.at_us, &b.class)));
         chosen
     };
-    let mut verdict = LineVerdict { line: line.to_owned(), ..LineVerdict::default() };
+    let mut verdict = Verdict { place: Some(place.clone()), ..Verdict::default() };
     let mut moments = Vec::new();
     let [mut left_in, mut left_out] = [Direction::In, Direction::Out].map(|direction| {
         let (truth, counted) = (of(truth, direction), of(counted, direction));
@@ -124,8 +146,14 @@ pub(super) fn judge(
         left
     });
     let mut note = |what, event: Event| {
-        let Event { line, direction, at_us, class } = event;
-        moments.push(Moment { time_s: at_us as f64 / 1e6, line, what, direction: direction.as_str(), class });
+        let Event { place, direction, at_us, class } = event;
+        moments.push(Moment {
+            time_s: at_us as f64 / 1e6,
+            place,
+            what,
+            direction: direction.as_str(),
+            class,
+        });
     };
     // What has no partner of its own direction may have one of the other.
     for (truth, counted) in [(&mut left_in.0, &mut left_out.1), (&mut left_out.0, &mut left_in.1)] {
@@ -163,7 +191,7 @@ fn part(truth: Vec<Event>, counted: Vec<Event>, tolerance_us: i64) -> (Vec<(Even
     (pairs, (left(truth, &|p| p.0), left(counted, &|p| p.1)))
 }
 
-impl LineVerdict {
+impl Verdict {
     fn with_shares(mut self) -> Self {
         let all = self.matched + self.missed + self.made_up + self.confused;
         self.accuracy = Share::of(self.matched, all);
@@ -172,9 +200,9 @@ impl LineVerdict {
         self
     }
 
-    /// All lines as one.
-    pub(super) fn sum(verdicts: &[Self]) -> Self {
-        let mut sum = Self { line: "all".to_owned(), ..Self::default() };
+    /// All places as one.
+    pub(super) fn sum<'v>(verdicts: impl IntoIterator<Item = &'v Self>) -> Self {
+        let mut sum = Self::default();
         for verdict in verdicts {
             sum.truth += verdict.truth;
             sum.counted += verdict.counted;
@@ -194,15 +222,19 @@ mod tests {
     use super::*;
 
     fn events(direction: Direction, times_s: &[f64]) -> Vec<Event> {
-        let event = |t: &f64| Event { line: "l".to_owned(), direction, at_us: (t * 1e6) as i64, class: None };
+        let event = |t: &f64| Event { place: place(), direction, at_us: (t * 1e6) as i64, class: None };
         times_s.iter().map(event).collect()
+    }
+
+    fn place() -> Watched {
+        Watched::Line("l".to_owned())
     }
 
     #[test]
     fn misses_false_ones_and_confusions_are_told_apart() {
         let truth = [events(Direction::In, &[1.0, 5.0, 20.0]), events(Direction::Out, &[10.0])].concat();
         let counted = [events(Direction::In, &[1.4, 30.0]), events(Direction::Out, &[5.2, 9.0])].concat();
-        let (verdict, moments) = judge("l", &truth, &counted, 1_500_000, &[]);
+        let (verdict, moments) = judge(&place(), &truth, &counted, 1_500_000, &[]);
         assert_eq!((verdict.truth, verdict.counted, verdict.matched), (4, 4, 2));
         assert_eq!((verdict.missed, verdict.made_up, verdict.confused), (1, 1, 1));
         let told: Vec<_> = moments.iter().map(|m| (m.time_s, m.what, m.direction)).collect();
@@ -214,11 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_is_no_line_of_its_name() {
+        let truth = events(Direction::In, &[1.0]);
+        let (verdict, moments) = judge(&Watched::Zone("l".to_owned()), &truth, &truth, 1_500_000, &[]);
+        assert_eq!((verdict.truth, verdict.counted, moments.len()), (0, 0, 0));
+        let told = serde_json::to_value(&verdict).unwrap();
+        assert_eq!((&told["zone"], &told["line"]), (&serde_json::json!("l"), &serde_json::Value::Null));
+    }
+
+    #[test]
     fn what_falls_into_a_gap_is_neither_counted_nor_missed() {
         let truth = events(Direction::In, &[1.0, 9.0, 12.0, 15.0]);
         let counted = events(Direction::In, &[1.2, 8.9]);
         let gap = 8_000_000..13_000_000;
-        let (verdict, moments) = judge("l", &truth, &counted, 1_500_000, &[gap]);
+        let (verdict, moments) = judge(&place(), &truth, &counted, 1_500_000, &[gap]);
         assert_eq!((verdict.matched, verdict.missed, verdict.unseen), (2, 1, 1));
         assert_eq!(moments.iter().map(|m| m.time_s).collect::<Vec<_>>(), [15.0]);
         let shares = [verdict.accuracy, verdict.recall].map(|share| share.map(|s| s.value));
