@@ -17,6 +17,9 @@ use parquet::{
 /// Rows that are held in memory until they are written as one row group.
 const ROW_GROUP_ROWS: usize = 1 << 16;
 
+/// Rows that are held as values until they are compressed as one page: few, so that memory does not grow with the rows.
+const PAGE_ROWS: usize = 1 << 12;
+
 /// The type of a media time.
 pub(crate) fn media_time() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
@@ -39,6 +42,7 @@ pub(crate) fn writer<W: Write + Send>(
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_key_value_metadata(Some(notes));
     // Measurements hardly repeat, so a dictionary of them is a burden; alike bytes side by side compress.
     let measured = |field: &&FieldRef| matches!(field.data_type(), DataType::Float32 | DataType::Float64);

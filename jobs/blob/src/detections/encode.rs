@@ -1,6 +1,6 @@
 //! From detections to the bytes of an artifact.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use arrow_array::{
     ArrayRef, RecordBatch,
@@ -11,6 +11,9 @@ use camcount_domain::{CONFIDENCE_ONE, Detection, GRID, SegmentDetections};
 
 use super::{ArtifactError, FORMAT, content_sha256, note, schema, unit_of_confidence, unit_of_step};
 use crate::parquet_file;
+
+/// Frames that are turned into columns at once, so that long segments take no more memory than short ones.
+const BATCH_FRAMES: usize = 128;
 
 /// The artifact of `detections`. Equal detections give equal bytes.
 ///
@@ -29,31 +32,35 @@ pub fn encode(detections: &SegmentDetections) -> Result<Bytes, ArtifactError> {
         (note::SHA256, content_sha256(detections)),
     ];
     let schema = Arc::new(schema());
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns(detections)?)
-        .map_err(|error| refused(error.into()))?;
     let mut bytes = Vec::new();
-    let mut writer =
-        parquet_file::writer(&mut bytes, schema, &notes).map_err(|error| refused(error.into()))?;
-    writer.write(&batch).map_err(|error| refused(error.into()))?;
+    let mut writer = parquet_file::writer(&mut bytes, Arc::clone(&schema), &notes)
+        .map_err(|error| refused(error.into()))?;
+    for first in (0..detections.frames.len()).step_by(BATCH_FRAMES) {
+        let last = detections.frames.len().min(first + BATCH_FRAMES);
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns(detections, first..last)?)
+            .map_err(|error| refused(error.into()))?;
+        writer.write(&batch).map_err(|error| refused(error.into()))?;
+    }
     writer.close().map_err(|error| refused(error.into()))?;
     Ok(bytes.into())
 }
 
-/// The columns, in the order of the schema.
-fn columns(detections: &SegmentDetections) -> Result<Vec<ArrayRef>, ArtifactError> {
-    let mut frames = UInt32Builder::new();
+/// The columns of some of the frames, in the order of the schema.
+fn columns(detections: &SegmentDetections, frames: Range<usize>) -> Result<Vec<ArrayRef>, ArtifactError> {
+    let places = frames.clone().zip(&detections.frames[frames]);
+    let mut numbers = UInt32Builder::new();
     let mut times = TimestampMicrosecondBuilder::new().with_timezone("UTC");
     let mut sides: [Float32Builder; 4] = Default::default();
     let mut classes = StringBuilder::new();
     let mut class_indices = UInt16Builder::new();
     let mut confidences = Float32Builder::new();
-    for (place, frame) in detections.frames.iter().enumerate() {
+    for (place, frame) in places {
         let unwritable = |reason| ArtifactError::Unwritable { frame: place, reason };
         let number = u32::try_from(place).map_err(|_| unwritable("there are too many frames".to_owned()))?;
         let rows = frame.detections.iter().map(Some).chain(frame.detections.is_empty().then_some(None));
         for found in rows {
             let class = found.map(|found| checked(found, detections)).transpose().map_err(unwritable)?;
-            frames.append_value(number);
+            numbers.append_value(number);
             times.append_value(frame.time.0);
             let corners =
                 found.map(|found| [found.bbox.left, found.bbox.top, found.bbox.right, found.bbox.bottom]);
@@ -67,7 +74,7 @@ fn columns(detections: &SegmentDetections) -> Result<Vec<ArrayRef>, ArtifactErro
     }
     let [mut left, mut top, mut right, mut bottom] = sides;
     Ok(vec![
-        Arc::new(frames.finish()),
+        Arc::new(numbers.finish()),
         Arc::new(times.finish()),
         Arc::new(left.finish()),
         Arc::new(top.finish()),

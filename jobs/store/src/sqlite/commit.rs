@@ -3,7 +3,7 @@
 //! Rows travel as one JSON text per table: one statement each, however many rows.
 
 use camcount_domain::{PassId, Seq};
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Sqlite, rollups::MARK};
 use crate::{Committed, SegmentCommit, StoreError, rollups::hours_of};
@@ -50,6 +50,14 @@ const COVERAGE: &str = "INSERT INTO coverage (pass, start_us, observed_us, gap_u
 const FRAMES: &str = "INSERT INTO frame_metadata (pass, media_us, detected, tracked)
     SELECT ?1, value ->> 'time', value ->> 'detected', value ->> 'tracked' FROM json_each(?3)";
 
+/// Rows as one text; `None` of none. Written as they are read: a tree of JSON values would take ten times the memory.
+fn text<R: Serialize>(rows: &[R]) -> Result<Option<String>, sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(rows).map(Some).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
 impl Sqlite {
     pub(super) async fn commit(&self, commit: SegmentCommit<'_>) -> Result<Committed, StoreError> {
         loop {
@@ -80,24 +88,18 @@ impl Sqlite {
             return self.refused(pass, seq).await;
         }
         let tables = [
-            (CROSSINGS, json!(counts.crossings)),
-            (VISITS, json!(counts.visits)),
-            (LINE_BUCKETS, json!(counts.lines)),
-            (ZONE_BUCKETS, json!(counts.zones)),
-            (COVERAGE, json!(counts.coverage)),
-            (FRAMES, json!(counts.frames)),
-            (MARK, json!(hours_of(counts))),
+            (CROSSINGS, text(&counts.crossings)),
+            (VISITS, text(&counts.visits)),
+            (LINE_BUCKETS, text(&counts.lines)),
+            (ZONE_BUCKETS, text(&counts.zones)),
+            (COVERAGE, text(&counts.coverage)),
+            (FRAMES, text(&counts.frames)),
+            (MARK, text(&hours_of(counts))),
         ];
         for (statement, rows) in tables {
-            if rows.as_array().is_some_and(|rows| !rows.is_empty()) {
-                sqlx::query(statement)
-                    .bind(&pass.0)
-                    .bind(seq.0)
-                    .bind(rows.to_string())
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(&failed)?;
-            }
+            let Some(rows) = rows.map_err(&failed)? else { continue };
+            let query = sqlx::query(statement).bind(&pass.0).bind(seq.0).bind(rows);
+            query.execute(&mut *tx).await.map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)?;
         Ok(Committed::Now)

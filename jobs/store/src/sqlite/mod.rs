@@ -58,7 +58,7 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // KiB a connection. Verbs look rows up by their keys, and the kernel caches the file anyway.
-            .pragma("cache_size", "-512")
+            .pragma("cache_size", "-128")
             // Another process may be looking at the file; it holds it for moments only.
             .busy_timeout(Duration::from_secs(30));
         let failed = |source| StoreError::Database { place: place.clone(), verb: "open", source };
