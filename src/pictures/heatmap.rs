@@ -120,7 +120,7 @@ fn still(
 ) -> Result<Option<Vec<u8>>> {
     let span = counted_span(folded, subject);
     let mut frames = ffmpeg.frames(&folded.recording, span, subject.detector.rate, &whole(size))?;
-    Ok(frames.next().transpose()?.map(|frame| frame.data))
+    Ok(frames.next().transpose()?.map(|frame| frame.data.to_vec()))
 }
 
 fn median(stills: &[Vec<u8>]) -> Option<Vec<u8>> {

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, process::Command, thread, time::Duration};
 
+use camcount_decode::Ffmpeg;
 use camcount_detect::{Detect, OnnxDetector, OnnxOptions};
-use camcount_domain::FrameSize;
+use camcount_domain::{CameraId, FrameSize, MediaSpan, MediaTime, Rate, Recording};
 use serde_json::Value;
 
 use crate::{
@@ -54,12 +55,28 @@ pub(crate) struct Pipeline {
     pub(crate) memory: Memory,
 }
 
-/// Inference over tensors that are ready.
+/// Inference over tensors that are ready, made of frames of the clip.
 pub(crate) fn inference_alone(scene: &Scene<'_>) -> Speed {
+    /// Some of all over the clip: all of them would not fit into the memory of a small machine.
+    const PICTURES: usize = 32;
+    let picture = OnnxDetector::open(&scene.options()).unwrap().picture();
+    let ffmpeg = Ffmpeg::default();
+    let probe = ffmpeg.probe(scene.clip).unwrap();
+    let recording = Recording {
+        camera: CameraId::of_footage(scene.clip),
+        source: scene.clip.to_owned(),
+        span: MediaSpan { start: MediaTime(0), end: MediaTime(probe.duration_us.unwrap()) },
+        origin_us: probe.start_us,
+        frame_size: probe.frame_size,
+        frame_interval_us: probe.frame_interval_us,
+    };
+    let frames =
+        ffmpeg.frames(&recording, MediaSpan::ALL, Rate::from_fps(1000.0).unwrap(), &picture).unwrap();
+    let frames: Vec<_> = frames.map(Result::unwrap).step_by(scene.frames / PICTURES).collect();
     // A third of the frames tells the rate.
     let batches = (scene.frames / 3 / scene.workers).max(1);
     let before = cpu("self");
-    let (frames, wall) = camcount_detect::inference_alone(&scene.options(), batches).unwrap();
+    let (frames, wall) = camcount_detect::inference_alone(&scene.options(), &frames, batches).unwrap();
     Speed::of(frames, wall, cpu("self") - before)
 }
 

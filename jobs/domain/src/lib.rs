@@ -13,6 +13,7 @@ mod ids;
 mod job;
 mod pass;
 mod picture;
+mod pixels;
 mod rollup;
 pub mod rules;
 mod stream;
@@ -31,6 +32,7 @@ pub use ids::{CameraId, DetectorVersion, PassId, RulesetVersion, Seq, content_ha
 pub use job::{CountPass, DetectSegment, Job, JobArgs, Lane, Priority};
 pub use pass::{Detector, Pass};
 pub use picture::{Fit, Frame, FrameSize, Picture, PixelFormat};
+pub use pixels::Pixels;
 pub use rollup::{BadGranularity, Granularity, LineSum, Sums};
 pub use rules::{Anchor, Line, Policy, Ruleset, Zone};
 pub use stream::{StreamSettings, Transport};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BBox, GRID, MediaTime};
+use crate::{BBox, GRID, MediaTime, Pixels};
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ pub struct Frame {
     /// When the camera saw it.
     pub time: MediaTime,
     /// [`Picture::bytes`] bytes.
-    pub data: Vec<u8>,
+    pub data: Pixels,
 }
 
 #[cfg(test)]

@@ -9,14 +9,16 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, Read},
+    ops::Range,
     process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::sync_channel,
     },
 };
 
-use camcount_domain::{Frame, MediaSpan, MediaTime, Picture, Rate, Recording};
+use camcount_domain::{Frame, MediaSpan, MediaTime, Picture, Pixels, Rate, Recording};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
@@ -28,6 +30,12 @@ use crate::{
 
 /// Pictures decoded ahead of the caller.
 const AHEAD: usize = 2;
+/// Pictures whose memory is kept for the next ones: as many as a caller may have in hand.
+const SPARE: usize = 16;
+/// What a pipe may hold at most, in bytes; Linux grants that to everyone. The usual 64 KiB are a tenth of a picture, for the
+/// rest of which FFmpeg and the reader would wake each other up time and again.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 1 << 20;
 /// Times that may be printed before their pictures arrive: far more than FFmpeg's filters and the pipe hold.
 const MARKS: usize = 4096;
 /// The rough selection is this much wider than the span, for the noise of floating point.
@@ -209,7 +217,9 @@ impl Wanted {
         source::input(&mut command, &self.recording.source, ffmpeg.options.stall);
         command.map("0:V:0").args(["-filter_threads", "1", "-vf", &self.filters()]);
         // Flushed packets, so that no picture waits in FFmpeg's buffer for the next.
-        command.fps_mode("passthrough").args(["-flush_packets", "1"]).format("rawvideo").output("-");
+        command.fps_mode("passthrough").args(["-flush_packets", "1"]).format("rawvideo");
+        // Pictures go straight into the pipe, in one piece.
+        command.args(["-avioflags", "direct"]).output("-");
 
         let tally = Arc::new(Tally::default());
         let (mark, marks) = bounded(MARKS);
@@ -233,8 +243,12 @@ impl Wanted {
             })?;
         let (send, frames) = bounded(AHEAD);
         if let Some(stdout) = process.stdout() {
-            let pipe = Pipe { bytes: self.picture.bytes(), marks, send, log: Arc::clone(&process.log) };
+            let parts = scaling::parts(&self.picture, self.recording.frame_size);
+            let pipe = Pipe { picture: self.picture, parts, marks, send, log: Arc::clone(&process.log) };
             let tally = Arc::clone(&tally);
+            #[cfg(target_os = "linux")]
+            // It goes on with a small one as well.
+            let _ = rustix::pipe::fcntl_setpipe_size(&stdout, self.picture.bytes().min(PIPE_BYTES));
             process::spawn("ffmpeg-frames", move || {
                 if pipe.run(stdout).is_err() {
                     tally.astray.store(true, Ordering::Release);
@@ -254,7 +268,7 @@ impl Wanted {
         }
         filters.push("showinfo@seen=checksum=0".to_owned());
         filters.push(format!("select='{}'", self.roughly()));
-        filters.push(scaling(&self.picture, self.recording.frame_size));
+        filters.push(scaling::scaling(&self.picture, self.recording.frame_size));
         filters.push("showinfo@looked=checksum=0".to_owned());
         filters.join(",")
     }
@@ -368,7 +382,9 @@ impl Drop for Listener {
 
 /// Joins the pictures in the pipe with their marks.
 struct Pipe {
-    bytes: usize,
+    picture: Picture,
+    /// What of a picture is in the pipe; the rest is blank.
+    parts: Vec<Range<usize>>,
     marks: Receiver<Mark>,
     send: Sender<Frame>,
     log: Arc<Log>,
@@ -380,16 +396,22 @@ impl Pipe {
     /// # Errors
     /// A picture was cut short.
     fn run(&self, mut stdout: impl Read) -> io::Result<()> {
-        let mut data = vec![0; self.bytes];
+        let (home, spare) = sync_channel(SPARE);
+        // What is blank in a picture stays so.
+        let fresh = || spare.try_recv().unwrap_or_else(|_| scaling::blank(&self.picture));
+        let mut data = fresh();
         loop {
-            match fill(&mut stdout, &mut data)? {
-                0 => return Ok(()),
-                got if got < self.bytes => return Err(io::ErrorKind::UnexpectedEof.into()),
-                _ => self.log.live(),
+            for (number, part) in self.parts.iter().enumerate() {
+                let wanted = part.len();
+                match fill(&mut stdout, &mut data[part.clone()])? {
+                    0 if number == 0 => return Ok(()),
+                    got if got < wanted => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    _ => self.log.live(),
+                }
             }
             let Ok(mark) = self.marks.recv() else { return Ok(()) };
             if mark.keep {
-                let data = std::mem::replace(&mut data, vec![0; self.bytes]);
+                let data = Pixels::lent(std::mem::replace(&mut data, fresh()), home.clone());
                 if self.send.send(Frame { time: mark.time, data }).is_err() {
                     return Ok(());
                 }

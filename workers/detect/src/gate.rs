@@ -195,7 +195,7 @@ mod tests {
         let mut shaken = frame(100_000, 0, 10);
         shaken.data.rotate_left(2 * SIDE + 1);
         assert!(!spared(&first, &shaken), "a shaken camera");
-        let cut = Frame { time: MediaTime(100_000), data: first.data[..SIDE].to_vec() };
+        let cut = Frame { time: MediaTime(100_000), data: first.data[..SIDE].to_vec().into() };
         assert!(!spared(&first, &cut), "a picture of another size");
     }
 

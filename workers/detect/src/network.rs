@@ -69,13 +69,37 @@ impl Output<'_> {
 
     /// Whether every value of that part is a number and finite.
     pub(crate) fn is_finite(&self, slot: usize) -> bool {
-        // Not `all`: without the early way out it runs eight values at a time.
-        !self.slot(slot).iter().fold(false, |odd, value| odd | !value.is_finite())
+        // The exponent of what is none is all ones. Not `all`: without the early way out, and in whole numbers of the
+        // same width, it runs many values at a time.
+        const EXPONENT: u32 = 0x7f80_0000;
+        let odd = |value: &f32| u32::from(value.to_bits() & EXPONENT == EXPONENT);
+        self.slot(slot).iter().fold(0, |any, value| any | odd(value)) == 0
     }
 }
 
-/// What each byte of a picture becomes in the input tensor, by channel of the tensor's.
-pub(crate) type Levels = [[f32; 256]; 3];
+/// What each byte of a picture becomes in the input tensor, by channel of the tensor's: less `mean`, then divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Levels {
+    pub(crate) mean: [f32; 3],
+    pub(crate) divisor: [f32; 3],
+}
+
+impl Levels {
+    /// Of all bytes of a channel.
+    pub(crate) fn table(&self, channel: usize) -> [f32; 256] {
+        std::array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.divisor[channel])
+    }
+
+    /// Puts a channel into its plane: the same values as the table has, but computed, many at a time.
+    fn apply(&self, channel: usize, bytes: &[u8], plane: &mut [f32]) {
+        let (mean, divisor) = (self.mean[channel], self.divisor[channel]);
+        let places = plane.iter_mut().zip(bytes);
+        match (mean, divisor) {
+            (0.0, 1.0) => places.for_each(|(place, byte)| *place = f32::from(*byte)),
+            _ => places.for_each(|(place, byte)| *place = (f32::from(*byte) - mean) / divisor),
+        }
+    }
+}
 
 /// Opens `model` on `device`. What would make results depend on timing or on the number of sessions is off:
 /// one thread on the processor, operators one after the other.
@@ -108,11 +132,15 @@ pub(crate) struct Network {
     session: Session,
     shape: InputShape,
     buffer: Buffer,
+    /// By slot, which rows of it are a picture's; what is around them is there already.
+    rows: Vec<Option<Range<usize>>>,
     /// Width and height for every picture of the batch.
     sizes: Vec<i64>,
 }
 
-enum Buffer {
+/// The values of an input tensor.
+#[derive(Clone)]
+pub(crate) enum Buffer {
     F32(Vec<f32>),
     F16(Vec<f16>),
     /// The bytes as they are: such models scale them themselves.
@@ -139,29 +167,55 @@ impl Network {
             _ => Buffer::F32(vec![0.0; len]),
         };
         let size = [i64::from(shape.width), i64::from(shape.height)];
-        Self { session, shape, buffer, sizes: size.repeat(shape.batch) }
+        let rows = vec![None; shape.batch];
+        Self { session, shape, buffer, rows, sizes: size.repeat(shape.batch) }
     }
 
     /// Puts a picture of three planes into `slot`, which lies within the batch; `planes` tells which plane becomes
-    /// which channel.
-    pub(crate) fn fill(&mut self, slot: usize, picture: &[u8], planes: [usize; 3], levels: &Levels) {
+    /// which channel. What is beside its `rows` is the same in all pictures with these.
+    pub(crate) fn fill(
+        &mut self,
+        slot: usize,
+        picture: &[u8],
+        rows: Range<usize>,
+        planes: [usize; 3],
+        levels: &Levels,
+    ) {
+        let width = self.shape.width as usize;
+        let before = self.rows[slot].replace(rows.clone());
+        let fresh = if before.as_ref() == Some(&rows) { rows } else { 0..self.shape.height as usize };
+        let pixels = fresh.start * width..fresh.end * width;
         let InputShape { order, .. } = self.shape;
         let range = self.range(slot);
         let plane = self.shape.plane();
         let from = planes.map(|number| &picture[number * plane..(number + 1) * plane]);
+        let tables = || [0, 1, 2].map(|channel| levels.table(channel));
         match &mut self.buffer {
-            Buffer::F32(values) => lay_out(&mut values[range], from, levels, order),
+            Buffer::F32(values) if order == Order::Planes => {
+                let planes = values[range].chunks_exact_mut(plane.max(1));
+                for (channel, (bytes, plane)) in from.into_iter().zip(planes).enumerate() {
+                    levels.apply(channel, &bytes[pixels.clone()], &mut plane[pixels.clone()]);
+                }
+            }
+            Buffer::F32(values) => lay_out(&mut values[range], from, &tables(), order),
             Buffer::F16(values) => {
-                let levels = levels.map(|channel| channel.map(f16::from_f32));
+                let levels = tables().map(|channel| channel.map(f16::from_f32));
                 lay_out(&mut values[range], from, &levels, order);
             }
             Buffer::U8(values) => lay_out(&mut values[range], from, &[AS_IT_IS; 3], order),
         }
     }
 
+    /// What the next run will look at, which may be put aside and replaced.
+    pub(crate) fn buffer(&mut self) -> &mut Buffer {
+        self.rows.fill(None);
+        &mut self.buffer
+    }
+
     /// Empties `slot`, so that nothing of an earlier picture is left in a batch that is not full.
     pub(crate) fn clear(&mut self, slot: usize) {
         let range = self.range(slot);
+        self.rows[slot] = None;
         match &mut self.buffer {
             Buffer::F32(values) => values[range].fill(0.0),
             Buffer::F16(values) => values[range].fill(f16::ZERO),
@@ -271,6 +325,17 @@ mod tests {
         let mut bytes = [0; 6];
         lay_out(&mut bytes, [&[1, 4], &[2, 5], &[3, 255]], &[AS_IT_IS; 3], Order::Pixels);
         assert_eq!(bytes, [1, 2, 3, 4, 5, 255]);
+    }
+
+    #[test]
+    fn computed_levels_are_those_of_the_table() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for (mean, divisor) in [(0.0, 1.0), (0.0, 255.0), (103.53, 57.375), (127.5, 127.5)] {
+            let levels = Levels { mean: [mean; 3], divisor: [divisor; 3] };
+            let mut plane = [0.0; 256];
+            levels.apply(1, &bytes, &mut plane);
+            assert_eq!(plane.map(f32::to_bits), levels.table(1).map(f32::to_bits), "{mean}, {divisor}");
+        }
     }
 
     #[test]

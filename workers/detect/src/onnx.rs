@@ -22,7 +22,7 @@ use crate::{
     input::input_shape,
     layouts::{self, Recognised},
     library::{self, Loaded},
-    network::{InputShape, Network, Order, open_session},
+    network::{InputShape, Levels, Network, Order, open_session},
     service::{Reading, Service},
     suppress::{ACROSS_FAMILIES, MOST},
 };
@@ -279,7 +279,7 @@ fn unit(option: &'static str, value: f32) -> Result<Confidence, DetectError> {
 }
 
 /// Runs the model on an empty picture and recognises what it answers.
-fn probe(
+pub(crate) fn probe(
     network: &mut Network,
     graph: &Graph,
     input: InputShape,
@@ -311,11 +311,12 @@ fn refuse_mixing(network: &mut Network, shape: InputShape, path: &Path) -> Resul
         let level = |i: u32| ((i ^ seed << 24).wrapping_mul(2_654_435_761) >> 16) % most;
         (0..len as u32).map(|i| level(i) as u8).collect()
     };
+    let rows = 0..shape.height as usize;
     let mut answer = |own: usize, neighbours: Option<u32>| {
         for slot in 0..shape.batch {
             match neighbours {
-                _ if slot == own => network.fill(slot, &texture(1, 128), [0, 1, 2], &UNCHANGED),
-                Some(seed) => network.fill(slot, &texture(seed, 255), [0, 1, 2], &UNCHANGED),
+                _ if slot == own => network.fill(slot, &texture(1, 128), rows.clone(), [0, 1, 2], &UNCHANGED),
+                Some(seed) => network.fill(slot, &texture(seed, 255), rows.clone(), [0, 1, 2], &UNCHANGED),
                 None => network.clear(slot),
             }
         }
@@ -333,12 +334,4 @@ fn refuse_mixing(network: &mut Network, shape: InputShape, path: &Path) -> Resul
 }
 
 /// Every byte divided by 255, whatever the model wants: enough to tell answers apart.
-const UNCHANGED: crate::network::Levels = {
-    let mut channel = [0.0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        channel[byte] = byte as f32 / 255.0;
-        byte += 1;
-    }
-    [channel; 3]
-};
+const UNCHANGED: Levels = Levels { mean: [0.0; 3], divisor: [255.0; 3] };

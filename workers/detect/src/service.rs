@@ -134,7 +134,9 @@ fn look(network: &mut Network, batch: &[Request], reading: &Reading, spent: &mut
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let started = Instant::now();
         for (slot, request) in batch.iter().enumerate() {
-            network.fill(slot, &request.frame.data, reading.planes, &reading.levels);
+            let (_, top, _, height) = reading.picture.placement(request.source);
+            let rows = top as usize..(top + height) as usize;
+            network.fill(slot, &request.frame.data, rows, reading.planes, &reading.levels);
         }
         for slot in batch.len()..reading.batch {
             network.clear(slot);
@@ -254,7 +256,8 @@ mod tests {
         });
         let service = Service::start(vec![Network::new(session, shape)], &reading).unwrap();
         let levels = [0, 255, 0, 0, 255, 0];
-        let frame = |level| Frame { time: MediaTime(i64::from(level)), data: vec![level; 3 * 64 * 64] };
+        let frame =
+            |level| Frame { time: MediaTime(i64::from(level)), data: vec![level; 3 * 64 * 64].into() };
         let tickets: Vec<_> = levels.iter().map(|level| service.submit(frame(*level), size)).collect();
         for (level, ticket) in levels.into_iter().zip(tickets) {
             match (level, ticket.wait()) {

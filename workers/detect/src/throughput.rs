@@ -1,40 +1,78 @@
 //! How fast a model runs when nothing else is done: the limit that a pipeline is held against.
 
 use std::{
+    mem::swap,
     sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{DetectError, OnnxOptions, graph::Graph, input::input_shape, network::Network, onnx::Model};
+use camcount_domain::Frame;
 
-/// Runs a model over tensors that are ready, on as many sessions as a detector opened with `options` has, each
-/// looking at `batches` batches. Returns how many pictures that was and how long it took, opening apart.
+use crate::{
+    DetectError, OnnxOptions,
+    graph::Graph,
+    input::input_shape,
+    network::Network,
+    onnx::{Model, probe},
+};
+
+/// Runs a model over tensors that are ready, made of `frames` as its detector wants them, on as many sessions as a detector
+/// opened with `options` has, each looking at `batches` batches. Returns how many pictures that was and how long it took,
+/// opening and making tensors apart.
 ///
 /// # Errors
 /// Whatever keeps the model from being used.
-pub fn inference_alone(options: &OnnxOptions, batches: usize) -> Result<(usize, Duration), DetectError> {
+pub fn inference_alone(
+    options: &OnnxOptions,
+    frames: &[Frame],
+    batches: usize,
+) -> Result<(usize, Duration), DetectError> {
     let bytes = Model::read(options)?;
     let model = Model::load(options, &bytes)?;
     let first = model.session()?;
-    let shape = input_shape(&Graph::of(&first), options)?;
+    let graph = Graph::of(&first);
+    let shape = input_shape(&graph, options)?;
     let sessions = options.sessions().get();
     let mut networks = vec![Network::new(first, shape)];
     for _ in 1..sessions {
         networks.push(Network::new(model.session()?, shape));
     }
+    let (_, recognised) = probe(&mut networks[0], &graph, shape, options)?;
+    let preparation = recognised.layout.preparation();
+    let (planes, levels) = (preparation.planes(), preparation.levels());
+    // Every session has its own of them, a full batch each.
+    let tensors = |network: &mut Network, own: usize| -> Vec<_> {
+        let batches = frames.chunks_exact(shape.batch).skip(own).step_by(sessions);
+        let made = batches.map(|batch| {
+            for (slot, frame) in batch.iter().enumerate() {
+                network.fill(slot, &frame.data, 0..shape.height as usize, planes, &levels);
+            }
+            network.buffer().clone()
+        });
+        made.collect()
+    };
     let fails = |source| DetectError::ModelFails { path: options.model.clone(), source };
     // Every session is warm, and they begin together.
     let ready = Barrier::new(sessions + 1);
     thread::scope(|scope| {
         let running: Vec<_> = networks
             .iter_mut()
-            .map(|network| {
-                scope.spawn(|| {
+            .enumerate()
+            .map(|(own, network)| {
+                let mut tensors = tensors(network, own);
+                let ready = &ready;
+                scope.spawn(move || {
                     let warm = network.run(|_| ());
                     ready.wait();
                     warm?;
-                    (0..batches).try_for_each(|_| network.run(|_| ()))
+                    let turns = tensors.len().max(1);
+                    (0..batches).try_for_each(|batch| {
+                        if let Some(tensor) = tensors.get_mut(batch % turns) {
+                            swap(network.buffer(), tensor);
+                        }
+                        network.run(|_| ())
+                    })
                 })
             })
             .collect();

@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn backdrop(level: u8) -> Option<Backdrop> {
-        Backdrop::median(&[Frame { time: MediaTime(0), data: vec![level] }])
+        Backdrop::median(&[Frame { time: MediaTime(0), data: vec![level].into() }])
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) fn looks_in(
             let frame = frame?;
             assert_eq!(frame.data.len(), picture.bytes());
             let hash: String =
-                Sha256::digest(&frame.data).iter().take(8).map(|b| format!("{b:02x}")).collect();
+                Sha256::digest(&*frame.data).iter().take(8).map(|b| format!("{b:02x}")).collect();
             Ok((frame.time.since_us(recording.span.start), hash))
         })
         .collect()

@@ -56,9 +56,7 @@ impl Preparation {
 
     /// What each byte becomes, by channel of the model's.
     pub(crate) fn levels(&self) -> Levels {
-        std::array::from_fn(|channel| {
-            std::array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.divisor[channel])
-        })
+        Levels { mean: self.mean, divisor: self.divisor }
     }
 }
 

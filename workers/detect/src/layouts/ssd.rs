@@ -158,7 +158,7 @@ mod tests {
         let layout = recognised(None, &outputs).unwrap().layout;
         let found = layout.read(&outputs, 0, Confidence(1000));
         assert_eq!((found.len(), found[0].class), (1, 2));
-        assert_eq!(layout.preparation().levels()[0][255], 1.0);
+        assert_eq!(layout.preparation().levels().table(0)[255], 1.0);
     }
 
     #[test]

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn sample(data: &[u8]) -> Frame {
-        Frame { time: MediaTime(0), data: data.to_vec() }
+        Frame { time: MediaTime(0), data: data.to_vec().into() }
     }
 
     #[test]

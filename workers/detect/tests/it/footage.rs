@@ -58,7 +58,10 @@ pub(crate) fn frames(
     let frames = output.stdout.chunks_exact(picture.bytes()).zip(0..);
     Some(
         frames
-            .map(|(data, n)| Frame { time: MediaTime(n * step as i64 * interval_us), data: data.to_vec() })
+            .map(|(data, n)| Frame {
+                time: MediaTime(n * step as i64 * interval_us),
+                data: data.to_vec().into(),
+            })
             .collect(),
     )
 }

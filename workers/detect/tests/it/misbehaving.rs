@@ -131,7 +131,7 @@ fn frames_of_another_size_are_refused() {
     let path = folder.path().join("plain.onnx");
     std::fs::write(&path, model(Twist::Plain, Some(1), "['person', 'car']")).unwrap();
     let detector = OnnxDetector::open(&options(&path)).unwrap();
-    let frame = Frame { time: MediaTime(5), data: vec![0; 7] };
+    let frame = Frame { time: MediaTime(5), data: vec![0; 7].into() };
     let refused = detector.submit(frame, FrameSize { width: 64, height: 64 }, None).wait().unwrap_err();
     assert!(matches!(refused, DetectError::WrongPicture { wanted: 12288, got: 7, .. }), "{refused}");
     assert!(!refused.is_environment());

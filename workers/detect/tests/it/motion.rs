@@ -41,7 +41,7 @@ fn draw(things: &[Thing], seed: u64, noise: u64, gain: i64) -> Frame {
             data[y * WIDTH + x] = (level * gain / 100 + grain).clamp(0, 255) as u8;
         }
     }
-    Frame { time: MediaTime(seed as i64), data }
+    Frame { time: MediaTime(seed as i64), data: data.into() }
 }
 
 /// The street as it is when people pass by: every sample has somebody, nobody stays.
@@ -127,7 +127,7 @@ fn a_frame_needs_its_size_and_its_backdrop() {
     let detector = MotionDetector::new();
     let answer = detector.submit(draw(&[], 9, 3, 100), CAMERA, None).wait();
     assert!(matches!(answer, Err(DetectError::NoBackdrop { .. })), "{answer:?}");
-    let short = Frame { time: MediaTime(0), data: vec![0; 5] };
+    let short = Frame { time: MediaTime(0), data: vec![0; 5].into() };
     let answer = detector.submit(short, CAMERA, Some(backdrop(3))).wait();
     assert!(matches!(answer, Err(DetectError::WrongPicture { got: 5, .. })), "{answer:?}");
 }

@@ -65,8 +65,10 @@ fn a_real_model_that_fails_in_batches_says_so() {
 
 /// Pictures of one level each.
 fn flat(levels: &[u8]) -> Vec<Frame> {
-    let frame =
-        |(n, level): (usize, &u8)| Frame { time: MediaTime(n as i64), data: vec![*level; 3 * 64 * 64] };
+    let frame = |(n, level): (usize, &u8)| Frame {
+        time: MediaTime(n as i64),
+        data: vec![*level; 3 * 64 * 64].into(),
+    };
     levels.iter().enumerate().map(frame).collect()
 }
 

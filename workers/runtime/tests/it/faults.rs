@@ -220,7 +220,7 @@ impl Detect for Planned {
     fn submit(&self, mut frame: Frame, source: FrameSize, backdrop: Option<Arc<Backdrop>>) -> Ticket {
         match (self.0)(frame.time) {
             Fate::Looked => {}
-            Fate::Failed => frame.data.clear(),
+            Fate::Failed => frame.data = Vec::new().into(),
             Fate::Panics => panic!("no such pixel"),
         }
         MotionDetector::new().submit(frame, source, backdrop)
