@@ -52,9 +52,9 @@ impl Memory {
     }
 }
 
-/// Stated limits: an hour usually takes at most 15 % more than a minute does, for its segments are longer (up to a minute,
-/// however long the footage) and it fills the caches that a minute does not. At no moment it takes more than a quarter
-/// more: the peak of a run is the largest of many fluctuations, and an hour has sixty times as many.
+/// Stated limits, a little above what was seen (8 % and 12 % more than a minute): an hour usually takes at most 10 % more than
+/// a minute does, for it fills the caches that a minute does not, and at no moment more than 15 % more, for the peak of a run
+/// is the largest of many fluctuations, and an hour has sixty times as many.
 #[test]
 #[ignore = "takes minutes; just bench-memory runs it"]
 fn an_hour_takes_no_more_memory_than_a_minute() {
@@ -73,13 +73,14 @@ fn an_hour_takes_no_more_memory_than_a_minute() {
     });
     let ratios = |than: &Memory| [long.usual / than.usual, long.peak / than.peak, long.ffmpeg / than.ffmpeg];
     let mut met = true;
-    for (than, limit, [usual, peak, ffmpeg]) in
-        [("a minute", 1.1, ratios(&short)), ("ten minutes", 1.05, ratios(&middle))]
+    for (than, limits, ratios) in
+        [("a minute", [1.1, 1.15, 1.1], ratios(&short)), ("ten minutes", [1.07; 3], ratios(&middle))]
     {
-        println!(
-            "an hour to {than}: usual {usual:.2}, peak {peak:.2}, FFmpeg {ffmpeg:.2} (limit {limit:.2} each)"
-        );
-        met &= [usual, peak, ffmpeg].iter().all(|ratio| *ratio <= limit);
+        let told = ["usual", "peak", "FFmpeg"].iter().zip(ratios).zip(limits);
+        let told: Vec<_> =
+            told.map(|((what, ratio), limit)| format!("{what} {ratio:.2} (at most {limit})")).collect();
+        println!("an hour to {than}: {}", told.join(", "));
+        met &= ratios.iter().zip(limits).all(|(ratio, limit)| *ratio <= limit);
     }
     assert!(met);
 }
