@@ -55,6 +55,10 @@ bench-memory:
 bench-queue:
     cargo test --release --package camcount-queue --test lanes -- --ignored --nocapture bench
 
+# Kill, cut, crash and wipe for ten minutes on NATS, and as long on Redis; then count all footage anew and compare.
+chaos:
+    cargo test --test chaos -- --ignored --nocapture --test-threads 1
+
 # Add worker slots, then hold a thousand simulated cameras for five minutes, and say what takes the processors.
 bench-scale:
     cargo test --release --test scale -- --ignored --nocapture --test-threads 1

@@ -11,11 +11,12 @@ use anyhow::{Context, Result, bail};
 use camcount_blob::S3Options;
 use camcount_decode::redact;
 use camcount_detect::Device;
+use camcount_queue::LeaseTiming;
 use camcount_store::DatabaseUrl;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use serde::Deserialize;
 
-use crate::{cli::Misuse, credentials::SecretKey};
+use crate::{cli::Misuse, commands::worker::parse_wait, credentials::SecretKey};
 
 /// Settings as given in one layer: whatever is missing comes from the next.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -61,6 +62,9 @@ pub(crate) struct Settings {
     /// The Redis server that carries jobs and the live feed where no NATS is named, like redis://host:6379
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<String>,
+    /// How long a job stays with a worker that is not heard of, like 30s; the same on all machines [default: 30s]
+    #[arg(long, global = true, env = "CAMCOUNT_LEASE", value_name = "TIME")]
+    pub lease: Option<String>,
     /// What the passwords of cameras are sealed with: 64 hex digits, the same on all machines
     #[arg(long, global = true, env = "CAMCOUNT_SECRET_KEY", hide_env_values = true, value_name = "HEX")]
     pub secret_key: Option<String>,
@@ -118,6 +122,8 @@ pub(crate) struct Config {
     nats_url: Option<String>,
     /// See [`Settings::redis_url`].
     redis_url: Option<String>,
+    /// See [`Settings::lease`], and how often it is extended.
+    pub lease: LeaseTiming,
     /// See [`Settings::secret_key`].
     secret_key: Option<String>,
     /// See [`Settings::listen`]; `None` for nowhere.
@@ -195,6 +201,12 @@ impl Config {
             layers.pick_if_given("redis_url", &given.redis_url, &from_file.redis_url, |url: &String| {
                 redact(url)
             })?;
+        let lease =
+            layers.pick("lease", &given.lease, &from_file.lease, || Ok("30s".to_owned()), String::clone)?;
+        let wrong = Misuse(format!("the setting lease is {lease:?}; write a time from 1s to 1h, like 30s"));
+        let lease = parse_wait(&lease).ok().filter(|lease| (1..=3600).contains(&lease.as_secs()));
+        let lease = lease.context(wrong)?;
+        let lease = LeaseTiming::new(lease, lease / 3)?;
         let secret_key =
             layers.pick_if_given("secret_key", &given.secret_key, &from_file.secret_key, |_| {
                 "(hidden)".to_owned()
@@ -235,6 +247,7 @@ impl Config {
             s3_endpoint,
             nats_url,
             redis_url,
+            lease,
             secret_key,
             listen,
             log,

@@ -26,7 +26,8 @@ impl Wiring {
     /// What many machines share.
     pub(crate) async fn shared(config: &Config) -> Result<Self> {
         let place = Place::shared(config).await?;
-        let queue = connect(config.broker_url()?, BrokerOptions::default()).await?;
+        let options = BrokerOptions { timing: config.lease, ..BrokerOptions::default() };
+        let queue = connect(config.broker_url()?, options).await?;
         Ok(Self { place, queue })
     }
 }

@@ -36,9 +36,11 @@ pub(crate) struct Fleet {
     pub(crate) database: TestDatabase,
     pub(crate) store: Postgres,
     pub(crate) broker: Server,
-    bucket: Arc<Weed>,
+    pub(crate) bucket: Arc<Weed>,
     place: String,
     dir: TempDir,
+    /// What processes are told beside, or instead.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 impl Fleet {
@@ -48,7 +50,15 @@ impl Fleet {
         let place = bucket.place();
         let (database, store) = TestDatabase::migrated().await;
         let broker = Server::start(broker).await;
-        Some(Self { database, store, broker, bucket, place, dir: TempDir::new().unwrap() })
+        Some(Self {
+            database,
+            store,
+            broker,
+            bucket,
+            place,
+            dir: TempDir::new().unwrap(),
+            settings: Vec::new(),
+        })
     }
 
     /// A file in a folder of this fleet's own.
@@ -80,6 +90,7 @@ impl Fleet {
             .env("CAMCOUNT_SECRET_KEY", "5a".repeat(32))
             .env("CAMCOUNT_DATA_DIR", self.path("data"))
             .env("TMPDIR", self.dir.path())
+            .envs(self.settings.iter().cloned())
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -187,6 +198,13 @@ impl Process {
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
         status.success()
+    }
+
+    /// Stops it where it is, or lets it go on.
+    #[allow(dead_code, reason = "chaos does")]
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
     }
 
     /// Kills it.

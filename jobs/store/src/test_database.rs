@@ -35,6 +35,8 @@ cat >/dev/null
 struct Server {
     /// Of a database to connect to for making others.
     url: String,
+    /// Where a private one lies.
+    folder: Option<String>,
     /// Holds the server's lifeline. `None` for a server that is not ours.
     _process: Option<Child>,
 }
@@ -42,7 +44,7 @@ struct Server {
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("DATABASE_URL") {
-        Ok(url) => Server { url, _process: None },
+        Ok(url) => Server { url, folder: None, _process: None },
         Err(_) => private_server(),
     })
 }
@@ -71,7 +73,8 @@ fn private_server() -> Server {
     let folder = folder.trim_end();
     assert!(!folder.is_empty(), "the private PostgreSQL server did not start; see its words above");
     let socket = folder.replace('/', "%2F");
-    Server { url: format!("postgres://postgres@{socket}/postgres"), _process: Some(process) }
+    let url = format!("postgres://postgres@{socket}/postgres");
+    Server { url, folder: Some(folder.to_owned()), _process: Some(process) }
 }
 
 /// Where the newest server's programs are.
@@ -205,6 +208,29 @@ impl Drop for TestDatabase {
         // A thread of its own, for this one may belong to a runtime.
         let _ = std::thread::spawn(drop).join();
     }
+}
+
+/// Stops the private server as a crash would, and starts it again. All connections are lost, and nothing that was
+/// committed.
+///
+/// # Panics
+/// When the server is not ours.
+pub fn crash_server() {
+    let folder = server().folder.as_deref().expect("a private server");
+    let programs = programs().expect("it was started");
+    let root = rustix::process::geteuid().is_root();
+    let mut command = if root { Command::new("runuser") } else { Command::new("env") };
+    if root {
+        command.args(["-u", "postgres", "--"]);
+    }
+    let restarted = command
+        .arg(programs.join("pg_ctl"))
+        .args(["-D", &format!("{folder}/data"), "-m", "immediate", "-w", "-t", "120", "restart"])
+        .args(["-l", &format!("{folder}/log")])
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .status();
+    assert!(restarted.expect("pg_ctl runs").success(), "the server did not come back");
 }
 
 async fn administer(url: &str, sql: &str) {
