@@ -133,7 +133,10 @@ async fn feed(folders: Vec<(PathBuf, Vec<PathBuf>)>, feeding: Arc<AtomicBool>, p
         for (folder, pieces) in &folders {
             // In one step, as whoever copies recordings does.
             let aside = folder.with_extension("incoming");
-            fs::copy(&pieces[round % pieces.len()], &aside).unwrap();
+            // A box of its own at the end, for no two recordings of a camera are the same file.
+            let mut bytes = fs::read(&pieces[round % pieces.len()]).unwrap();
+            bytes.extend(16_u32.to_be_bytes().iter().chain(b"free").chain(&(round as u64).to_be_bytes()));
+            fs::write(&aside, bytes).unwrap();
             fs::rename(&aside, folder.join(&name)).unwrap();
             put.fetch_add(1, Ordering::SeqCst);
         }

@@ -128,7 +128,8 @@ impl Fleet {
         let file = File::options().create(true).append(true).open(log).unwrap();
         let mut command = self.command(args);
         different(&mut command);
-        command.env("CAMCOUNT_LOG", "info").stdout(file.try_clone().unwrap()).stderr(file);
+        let level = std::env::var("CAMCOUNT_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
+        command.env("CAMCOUNT_LOG", level).stdout(file.try_clone().unwrap()).stderr(file);
         Process { child: Some(command.spawn().unwrap()) }
     }
 
