@@ -1,10 +1,10 @@
-//! The two wirings: one process with a queue of its own, or many machines around a database, a broker and a bucket.
-//! Everything else is told ports, and never which of the two it is.
+//! The wiring of many machines, around a database, a broker and a bucket. That of one process is in `embedded.rs`;
+//! everything else is told ports, and never which of the two it is.
 
 use std::sync::Arc;
 
 use anyhow::Result;
-use camcount_queue::{BrokerOptions, InProcess, Queue, connect};
+use camcount_queue::{BrokerOptions, Queue, connect};
 
 use crate::{config::Config, place::Place};
 
@@ -17,12 +17,6 @@ pub(crate) struct Wiring {
 }
 
 impl Wiring {
-    /// One process with a data folder of its own.
-    pub(crate) async fn embedded(config: &Config) -> Result<Self> {
-        let place = Place::folder(&config.data_dir).await?;
-        Ok(Self { place, queue: Arc::new(InProcess::default()) })
-    }
-
     /// What many machines share.
     pub(crate) async fn shared(config: &Config) -> Result<Self> {
         let place = Place::shared(config).await?;
