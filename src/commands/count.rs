@@ -57,6 +57,8 @@ pub(crate) struct CountArgs {
     rules: RulesArgs,
     #[command(flatten)]
     looking: LookingArgs,
+    #[command(flatten)]
+    cut: CutArgs,
     /// Count from here: a date and time, or an offset from the start like 90, 1:30 or 0:01:30.5
     #[arg(long, value_name = "TIME")]
     from: Option<RangeEnd>,
@@ -97,10 +99,16 @@ pub(crate) struct LookingArgs {
     /// Spare inference where nothing moves
     #[arg(long, value_enum, default_value_t, value_name = "GATE")]
     pub(crate) gate: GateKind,
+}
+
+/// How footage is cut.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "How footage is looked at")]
+pub(crate) struct CutArgs {
     /// How long segments are, in seconds: the unit of work; counts do not depend on it [default: 10 to 60, the longer
     /// the footage, the longer]
-    #[arg(long, value_parser = parse_seconds, value_name = "SECONDS")]
-    pub segment: Option<i64>,
+    #[arg(long = "segment", value_parser = parse_seconds, value_name = "SECONDS")]
+    segment_us: Option<i64>,
 }
 
 /// What spares inference.
@@ -129,6 +137,7 @@ pub(crate) struct Request<'a> {
     pub inputs: &'a [String],
     pub rules: RulesDraft,
     pub looking: &'a LookingArgs,
+    pub cut: CutArgs,
     pub range: (Option<RangeEnd>, Option<RangeEnd>),
     pub start: Option<MediaTime>,
     pub name: Option<&'a str>,
@@ -216,6 +225,7 @@ pub(crate) async fn run(args: &CountArgs, config: &Config) -> Result<ExitCode> {
         inputs: &args.inputs,
         rules: args.rules.draft()?,
         looking: &args.looking,
+        cut: args.cut,
         range: (args.from, args.to),
         start: args.start_time,
         name: args.name.as_deref(),
@@ -285,7 +295,7 @@ pub(crate) async fn count(
             copies: &footage::copies(&config.data_dir),
             start: request.start,
             name: request.name,
-            segment_us: request.looking.segment,
+            segment_us: request.cut.segment_us,
             workers: config.workers,
         };
         let Registered { camera, start, frame_size } = registering

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{
     INTERRUPTED,
-    count::{LookingArgs, Request, count},
+    count::{CutArgs, LookingArgs, Request, count},
 };
 use crate::{
     cli::Misuse,
@@ -33,6 +33,8 @@ pub(crate) struct DemoArgs {
     no_pictures: bool,
     #[command(flatten)]
     looking: LookingArgs,
+    #[command(flatten)]
+    cut: CutArgs,
 }
 
 /// Runs the command.
@@ -52,6 +54,7 @@ pub(crate) async fn run(args: &DemoArgs, config: &Config) -> Result<ExitCode> {
         inputs: &[input],
         rules: rules.clone(),
         looking: &args.looking,
+        cut: args.cut,
         range: (None, None),
         start: None,
         name: Some("demo"),

@@ -68,7 +68,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// Seconds as microseconds.
-fn parse_segment(text: &str) -> Result<i64, String> {
+pub(crate) fn parse_segment(text: &str) -> Result<i64, String> {
     let us = text.parse::<f64>().ok().map(|s| (s * 1e6).round() as i64);
     us.filter(|us| (StreamSettings::SHORTEST_US..=StreamSettings::LONGEST_US).contains(us))
         .ok_or_else(|| "write seconds from 2 to 10".to_owned())

@@ -33,7 +33,9 @@ async fn recorded_whole(bench: &Bench, source: &str, clip: &Path) {
         assert!(off.abs() <= 120_000, "off by {off} us");
     }
     let start = frames[0].0;
-    assert!((began..began + 20_000_000).contains(&start), "{} s", (start - began) / 1_000_000);
+    // Reordered frames come a little before they are shown, and a file comes as fast as it can.
+    let soon = began - 1_000_000..began + 20_000_000;
+    assert!(soon.contains(&start), "{} ms", (start - began) / 1000);
     assert!(bench.recordings().await.len() >= 4, "in pieces");
     assert!(
         bench.events().await.iter().all(|event| event.kind == EventKind::Gap),

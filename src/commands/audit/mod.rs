@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::{
     INTERRUPTED, PARTIAL,
-    count::{LookingArgs, Request, count},
+    count::{CutArgs, LookingArgs, Request, count},
     replay::{DetectionsArgs, parse_size},
 };
 use crate::{
@@ -67,6 +67,8 @@ pub(crate) struct AuditArgs {
     rules: RulesArgs,
     #[command(flatten)]
     looking: LookingArgs,
+    #[command(flatten)]
+    cut: CutArgs,
     /// Audit from here: a date and time, or an offset from the start like 90, 1:30 or 0:01:30.5
     #[arg(long, value_name = "TIME")]
     from: Option<RangeEnd>,
@@ -195,6 +197,7 @@ async fn of_footage(args: &AuditArgs, config: &Config) -> Result<Option<Counted>
         inputs: std::slice::from_ref(&args.input),
         rules: args.rules.draft()?,
         looking: &args.looking,
+        cut: args.cut,
         range: (args.from, args.to),
         start: args.start_time,
         name: None,

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use super::called;
 use crate::{
     cli::Misuse,
-    commands::count::{GateKind, LookingArgs},
+    commands::{
+        count::{GateKind, LookingArgs},
+        recorder::parse_segment,
+    },
     config::Config,
     credentials::Login,
     models,
@@ -80,6 +83,9 @@ struct AboutArgs {
     /// The IANA time zone whose midnights its days begin with [default: UTC]
     #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
     time_zone: Option<String>,
+    /// How long segments are meant to be, in seconds from 2 to 10; each begins with a key frame [default: 6]
+    #[arg(long = "segment", value_name = "SECONDS", value_parser = parse_segment)]
+    segment_us: Option<i64>,
     /// How packets of an RTSP stream travel: tcp or udp [default: tcp]
     #[arg(long, value_name = "NAME", value_parser = parse_transport)]
     transport: Option<Transport>,
@@ -138,6 +144,9 @@ impl AboutArgs {
             serde_json::from_value(entry.settings.clone()).context("the camera's settings cannot be read")?;
         if let Some(transport) = self.transport {
             settings.transport = transport;
+        }
+        if let Some(segment_us) = self.segment_us {
+            settings.segment_us = segment_us;
         }
         entry.settings = serde_json::json!(settings);
         Ok(())
