@@ -39,7 +39,7 @@ fn setting(name: &str) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_short() {
-    chaos(Broker::Nats, 4, setting("CAMCOUNT_CHAOS_SECONDS").unwrap_or(40)).await;
+    chaos(Broker::Nats, 4, setting("CAMCOUNT_CHAOS_SECONDS").unwrap_or(25)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
