@@ -29,9 +29,10 @@ impl Month {
 
     /// The month that is `months` before this one, or the first there is.
     pub(super) fn before(self, months: u32) -> Self {
-        Self {
-            first_day: self.first_day.saturating_sub(i64::from(months).months()).max(civil::date(1, 1, 1)),
-        }
+        let first = civil::date(1, 1, 1);
+        // More months than a calendar has lead to the first one as well.
+        let span = jiff::Span::new().try_months(i64::from(months));
+        Self { first_day: span.map_or(first, |span| self.first_day.saturating_sub(span)).max(first) }
     }
 
     /// The months that `span` touches, in order. An empty span touches the month of its start.
