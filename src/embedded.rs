@@ -70,19 +70,10 @@ pub(crate) async fn run(
         ended = running.until_finished(&mut ends, bar) => ended,
         () = interrupt::asked(1) => Ok(Ended::Interrupted),
     };
-    let cancel = workers.cancel_token();
     if ended.is_err() {
-        cancel.cancel();
+        workers.cancel_token().cancel();
     }
-    let stopping = workers.stop();
-    tokio::pin!(stopping);
-    tokio::select! {
-        () = &mut stopping => {}
-        () = interrupt::asked(2) => {
-            cancel.cancel();
-            stopping.await;
-        }
-    }
+    interrupt::stop(workers).await;
     tell(&meter, started.elapsed());
     ended
 }

@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use anyhow::{Context, Result};
+use camcount_runtime::Workers;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -66,4 +67,18 @@ pub(crate) async fn asked(times: u32) {
 /// Whether the process has been asked to stop.
 pub(crate) fn is_asked() -> bool {
     *ASKED.borrow() > 0
+}
+
+/// Stops workers in two stages; asked once more, at once.
+pub(crate) async fn stop(workers: Workers) {
+    let cancel = workers.cancel_token();
+    let stopping = workers.stop();
+    tokio::pin!(stopping);
+    tokio::select! {
+        () = &mut stopping => {}
+        () = asked(2) => {
+            cancel.cancel();
+            stopping.await;
+        }
+    }
 }

@@ -78,7 +78,8 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-const LEADER: &str = "scheduler/leader";
+/// The lease of who leads.
+pub(crate) const LEADER: &str = "scheduler/leader";
 
 fn reconciler(wiring: &Wiring, ahead: u32) -> Reconciler {
     Reconciler::new(Arc::clone(&wiring.place.store), Arc::clone(&wiring.queue), ahead)

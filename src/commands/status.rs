@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    commands::scheduler::LEADER,
     config::Config,
     report::columns,
     role::{PRESENT_EVERY, PROCESSES},
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode> 
     let enabled = registered.iter().filter(|camera| camera.enabled).count();
     let processes: Vec<&HeldLease> =
         leases.iter().filter(|lease| lease.name.starts_with(PROCESSES)).collect();
-    let leader = leases.iter().find(|lease| lease.name == "scheduler/leader");
+    let leader = leases.iter().find(|lease| lease.name == LEADER);
     let mut out = std::io::stdout().lock();
     if args.json {
         let document = json!({

@@ -134,6 +134,11 @@ impl Drop for Scratch {
 impl<'p> Anew<'p> {
     async fn open(theirs: &'p Place, camera: &Camera, config: &'p Config) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("camcount-verify-{}", std::process::id()));
+        // What a process of the same number left would be compared, and not counted.
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("{} is in the way; remove it", folder.display()))?;
+        }
         let folder = Scratch(folder);
         let ours = Place::folder(&folder.0).await?;
         ours.store.register_camera(camera).await?;

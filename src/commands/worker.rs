@@ -108,7 +108,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode> 
         () = idle(&workers, &wiring.queue, &slots, args.exit_when_idle) => ExitCode::SUCCESS,
         () = interrupt::asked(1) => ExitCode::SUCCESS,
     };
-    stop(workers).await;
+    interrupt::stop(workers).await;
     role.leave().await;
     Ok(ended)
 }
@@ -134,20 +134,6 @@ pub(crate) async fn start(
     };
     let options = WorkersOptions { slots, drain, ..WorkersOptions::default() };
     Ok(Workers::start(&wiring.queue, with_upkeep(handlers(&ports), &wiring.place), options))
-}
-
-/// Stops in two stages; asked once more, at once.
-pub(crate) async fn stop(workers: Workers) {
-    let cancel = workers.cancel_token();
-    let stopping = workers.stop();
-    tokio::pin!(stopping);
-    tokio::select! {
-        () = &mut stopping => {}
-        () = interrupt::asked(2) => {
-            cancel.cancel();
-            stopping.await;
-        }
-    }
 }
 
 /// Returns when nothing has run here, and nothing waited in the lanes, for `how_long`.
