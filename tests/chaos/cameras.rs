@@ -79,17 +79,17 @@ impl Cameras {
         let put = self.put.load(Ordering::SeqCst);
         println!("{put} recordings were put into folders");
         fleet
-            .until("all recordings are in", async |fleet| {
+            .until_none_left("all recordings are in", async |fleet| {
                 let mut there = 0;
                 for (name, id) in all(fleet).await {
                     if fleet.path(&name).is_dir() {
                         there += fleet.store.recordings(id).await.ok()?.len();
                     }
                 }
-                (there == put).then_some(())
+                Some(put.checked_sub(there).expect("each once"))
             })
             .await;
-        fleet.until("spools are empty", async |fleet| spools_are_empty(fleet).then_some(())).await;
+        fleet.until_none_left("spools are empty", async |fleet| Some(spooled(fleet))).await;
         let mut segments = 0;
         for (_, id) in all(fleet).await {
             if let Some((first, last)) = fleet.store.segments_in(id, MediaSpan::ALL).await.unwrap() {
@@ -105,8 +105,9 @@ async fn all(fleet: &Fleet) -> Vec<(String, CameraId)> {
     entries.into_iter().map(|entry| (entry.camera.name, entry.camera.id)).collect()
 }
 
-fn spools_are_empty(fleet: &Fleet) -> bool {
-    (0..2).all(|n| files(&fleet.path(&format!("spool-{n}"))) == 0)
+/// Footage in spools.
+fn spooled(fleet: &Fleet) -> usize {
+    (0..2).map(|n| files(&fleet.path(&format!("spool-{n}")))).sum()
 }
 
 /// Footage below a folder.

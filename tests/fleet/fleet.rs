@@ -153,16 +153,24 @@ impl Fleet {
 
     /// Waits until all that is recorded is counted.
     pub(crate) async fn all_counted(&self) {
-        self.until("all is counted", async |fleet| {
+        self.until_none_left("all is counted", async |fleet| {
+            let mut left = 0;
             for PassState { pass, next, .. } in fleet.store.passes(None).await.ok()? {
                 let (_, last) = fleet.store.segments_in(pass.camera, MediaSpan::ALL).await.ok()??;
-                if next <= last.seq {
-                    return None;
-                }
+                left += usize::try_from(last.seq.0 + 1 - next.0).unwrap();
             }
-            Some(())
+            Some(left)
         })
         .await;
+    }
+
+    /// Waits until nothing of it is left, for as long as it gets less; a look that fails says nothing.
+    pub(crate) async fn until_none_left(&self, what: &str, left: impl AsyncFn(&Self) -> Option<usize>) {
+        let mut least = usize::MAX;
+        while least > 0 {
+            let fewer = async |fleet: &Self| left(fleet).await.filter(|left| *left < least);
+            least = self.until(what, fewer).await;
+        }
     }
 
     /// Waits until `look` finds something.
