@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -60,7 +60,8 @@ impl Drop for Rtsp {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     stalled: Arc<AtomicBool>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
+    /// Both ends of what is still passed on.
+    open: Arc<Mutex<Vec<[Weak<TcpStream>; 2]>>>,
 }
 
 impl Proxy {
@@ -75,12 +76,15 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-                let ends = [&client, &server].map(|end| end.try_clone().unwrap());
-                open.lock().unwrap().extend(ends);
-                let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let ends = [client, server].map(Arc::new);
+                let mut open = open.lock().unwrap();
+                open.retain(|[client, _]| client.strong_count() > 0);
+                open.push(ends.each_ref().map(Arc::downgrade));
+                let [client, server] = ends;
+                let back = (Arc::clone(&server), Arc::clone(&client));
                 for (from, to) in [(client, server), back] {
                     let stalled = Arc::clone(&stalled);
-                    std::thread::spawn(move || pass_on(from, to, &stalled));
+                    std::thread::spawn(move || pass_on(&from, &to, &stalled));
                 }
             }
         });
@@ -89,7 +93,7 @@ impl Proxy {
 
     /// Hangs up on everybody.
     pub(crate) fn cut(&self) {
-        for end in self.open.lock().unwrap().drain(..) {
+        for end in self.open.lock().unwrap().drain(..).flatten().filter_map(|end| end.upgrade()) {
             let _ = end.shutdown(Shutdown::Both);
         }
     }
@@ -100,7 +104,7 @@ impl Proxy {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream, stalled: &AtomicBool) {
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream, stalled: &AtomicBool) {
     let mut bytes = [0; 16 << 10];
     while let Ok(n @ 1..) = from.read(&mut bytes) {
         // What came while nothing gets through is lost, as on a dead line.
