@@ -11,6 +11,7 @@ mod export;
 mod footage;
 mod heap;
 mod interrupt;
+mod leader_gauges;
 mod log;
 mod media_range;
 mod models;

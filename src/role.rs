@@ -15,11 +15,12 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{cli::Misuse, config::Config, interrupt, wiring::Wiring};
+use crate::{cli::Misuse, config::Config, interrupt, leader_gauges::LeaderGauges, wiring::Wiring};
 
 /// What probes are answered from.
 struct Probed {
     metrics: PrometheusHandle,
+    leader: LeaderGauges,
     wired: OnceLock<(Arc<dyn Store>, Arc<dyn Queue>)>,
     /// Why nothing is wired yet.
     trouble: Mutex<String>,
@@ -29,6 +30,8 @@ struct Probed {
 pub(crate) struct Role {
     /// A name that no other process has.
     pub name: String,
+    /// What is told while this process leads.
+    pub leader: LeaderGauges,
     store: Arc<dyn Store>,
     _server: Option<AbortOnDropHandle<()>>,
     _presence: AbortOnDropHandle<()>,
@@ -82,7 +85,8 @@ impl Role {
 
     async fn serve(config: &Config) -> Result<(Arc<Probed>, Option<AbortOnDropHandle<()>>)> {
         let trouble = Mutex::new("connecting".to_owned());
-        let probed = Arc::new(Probed { metrics: record_metrics()?, wired: OnceLock::new(), trouble });
+        let (metrics, leader) = (record_metrics()?, LeaderGauges::default());
+        let probed = Arc::new(Probed { metrics, leader, wired: OnceLock::new(), trouble });
         let server = match config.listen {
             None => None,
             Some(address) => Some(AbortOnDropHandle::new(serve(address, Arc::clone(&probed)).await?)),
@@ -96,7 +100,8 @@ impl Role {
         let _ = probed.wired.set((Arc::clone(&store), Arc::clone(&wiring.queue)));
         let name = process_name(kind);
         let present = tokio::spawn(be_present(Arc::clone(&store), name.clone()));
-        Self { name, store, _server: server, _presence: AbortOnDropHandle::new(present) }
+        let leader = probed.leader.clone();
+        Self { name, leader, store, _server: server, _presence: AbortOnDropHandle::new(present) }
     }
 
     /// Says goodbye, so that nobody takes it for one that died.
@@ -158,13 +163,17 @@ async fn serve(address: SocketAddr, probed: Arc<Probed>) -> Result<JoinHandle<()
     let router = Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .route("/metrics", get(async |State(probed): State<Arc<Probed>>| probed.metrics.render()))
+        .route("/metrics", get(metrics))
         .with_state(probed);
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "nothing is served any more");
         }
     }))
+}
+
+async fn metrics(State(probed): State<Arc<Probed>>) -> String {
+    probed.metrics.render() + &probed.leader.render()
 }
 
 /// Whether what this process needs is there: with a word on what is not.

@@ -11,7 +11,7 @@ use camcount_scheduler::{Load, allowed, desired_workers};
 use camcount_store::Scaled;
 use clap::Args;
 
-use crate::wiring::Wiring;
+use crate::{leader_gauges::LeaderGauges, wiring::Wiring};
 
 /// What workers are like.
 #[derive(Args, Clone, Copy, Debug)]
@@ -38,18 +38,16 @@ impl Scaling {
         Self { args, logged: None, looked: None }
     }
 
-    /// Another leads, and logs: what this one told must not add to what that one tells.
+    /// Another leads, and logs.
     pub(crate) fn rest(&mut self) {
-        if self.logged.take().is_some() {
-            Lane::ALL.into_iter().for_each(|lane| tell(lane, 0));
-        }
+        (self.logged, self.looked) = (None, None);
     }
 
     /// Looks at the lanes every few seconds, which is as often as autoscalers do.
     ///
     /// # Errors
     /// When the store or the queue fails.
-    pub(crate) async fn tick(&mut self, wiring: &Wiring) -> Result<()> {
+    pub(crate) async fn tick(&mut self, wiring: &Wiring, leader: &LeaderGauges) -> Result<()> {
         const LOOK: Duration = Duration::from_secs(5);
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(());
@@ -70,7 +68,7 @@ impl Scaling {
             let load = Load { waiting: depth.waiting, running: depth.running, behind };
             let ScalingArgs { slots_per_worker, most_workers } = self.args;
             let workers = desired_workers(load, allowed(lane), slots_per_worker, most_workers);
-            tell(lane, workers);
+            leader.tell(|| tell(lane, workers));
             if logged.get(lane.as_str()).copied().unwrap_or_default() == workers {
                 continue;
             }

@@ -15,7 +15,7 @@ use camcount_scheduler::{CronExpression, ReconcileError, Upkeep};
 use camcount_store::{Postgres, Scope, Store, StoreError};
 use clap::Args;
 
-use crate::{place::Place, wall_clock, wiring::Wiring};
+use crate::{leader_gauges::LeaderGauges, place::Place, wall_clock, wiring::Wiring};
 
 /// When upkeep is due, and how it is done.
 #[derive(Args, Clone, Debug)]
@@ -62,21 +62,33 @@ impl Upkeeping {
     ///
     /// # Errors
     /// When the store or the queue fails.
-    pub(crate) async fn tick(&mut self, wiring: &Wiring) -> Result<usize, ReconcileError> {
-        /// Months are gained and lost in weeks.
-        const LOOK: Duration = Duration::from_secs(60);
+    pub(crate) async fn tick(&self, wiring: &Wiring) -> Result<usize, ReconcileError> {
         let mut published = 0;
         for upkeep in &self.list {
             let place = &wiring.place;
             published += usize::from(upkeep.publish(&*place.store, &*wiring.queue, wall_clock::now()).await?);
         }
-        if let Some(months) = &wiring.place.months
-            && self.looked.is_none_or(|looked| looked.elapsed() >= LOOK)
-        {
-            camcount_rollover::headroom(months).await?;
+        Ok(published)
+    }
+
+    /// Another leads.
+    pub(crate) fn rest(&mut self) {
+        self.looked = None;
+    }
+
+    /// Tells how many months are open ahead, for an alert that comes also when none are opened any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn look(&mut self, months: &Postgres, leader: &LeaderGauges) -> Result<(), StoreError> {
+        /// Months are gained and lost in weeks.
+        const LOOK: Duration = Duration::from_secs(60);
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            let headroom = camcount_rollover::headroom(months).await?;
+            leader.tell(|| metrics::gauge!("camcount_partitions_headroom_months").set(f64::from(headroom)));
             self.looked = Some(Instant::now());
         }
-        Ok(published)
+        Ok(())
     }
 }
 

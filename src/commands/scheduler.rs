@@ -18,6 +18,7 @@ use crate::{
     commands::worker::parse_wait,
     config::Config,
     interrupt::{self, INTERRUPTED},
+    leader_gauges::LeaderGauges,
     role::{PROCESSES, Role},
     scaling::{Scaling, ScalingArgs},
     upkeep::{UpkeepArgs, Upkeeping},
@@ -60,6 +61,9 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
         let reconciler = reconciler(&wiring, args.ahead);
         let due = tick(&reconciler).await?;
         let upkeep = Upkeeping::new(&args.upkeep).tick(&wiring).await?;
+        if let Some(months) = &wiring.place.months {
+            camcount_rollover::headroom(months).await?;
+        }
         let jobs = due.counts + due.detections;
         println!("{jobs} jobs due, {} of them published now; {upkeep} of upkeep published", due.pushed);
         return Ok(ExitCode::SUCCESS);
@@ -69,7 +73,7 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
     };
     let _heeding = interrupt::heed();
     tokio::select! {
-        () = lead(&wiring, &role.name, args) => {}
+        () = lead(&wiring, &role, args) => {}
         () = interrupt::asked(1) => {}
     }
     // Whoever comes next need not wait.
@@ -97,10 +101,10 @@ async fn tick(reconciler: &Reconciler) -> Result<Due, ReconcileError> {
 }
 
 /// Leads whenever nobody else does.
-pub(crate) async fn lead(wiring: &Wiring, name: &str, args: &SchedulerArgs) {
+async fn lead(wiring: &Wiring, role: &Role, args: &SchedulerArgs) {
     let (mut upkeep, mut scaling) = (Upkeeping::new(&args.upkeep), Scaling::new(args.scaling));
     let reconciler = reconciler(wiring, args.ahead);
-    let mut lease = Leaseholder::new(Arc::clone(&wiring.place.store), "scheduler/", name, LEASE);
+    let mut lease = Leaseholder::new(Arc::clone(&wiring.place.store), "scheduler/", &role.name, LEASE);
     let wanted = BTreeSet::from(["leader".to_owned()]);
     let mut leading = false;
     let mut ticks = tokio::time::interval(args.every.clamp(Duration::from_millis(10), LEASE / 3));
@@ -118,11 +122,15 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, args: &SchedulerArgs) {
             tracing::info!(leads, "leadership changed");
             leading = leads;
         }
-        metrics::gauge!("camcount_scheduler_leads").set(if leads { 1.0 } else { 0.0 });
+        let leadership = metrics::gauge!("camcount_scheduler_leads");
         if !leads {
+            role.leader.end();
+            leadership.set(0.0);
             scaling.rest();
+            upkeep.rest();
             continue;
         }
+        leadership.set(1.0);
         let started = Instant::now();
         match tick(&reconciler).await {
             Ok(due) => {
@@ -137,23 +145,29 @@ pub(crate) async fn lead(wiring: &Wiring, name: &str, args: &SchedulerArgs) {
         if let Err(error) = upkeep.tick(wiring).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "upkeep was not published");
         }
-        if let Err(error) = scaling.tick(wiring).await {
+        if let Some(months) = &wiring.place.months
+            && let Err(error) = upkeep.look(months, &role.leader).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "how many months are open is not known");
+        }
+        if let Err(error) = scaling.tick(wiring, &role.leader).await {
             tracing::warn!(error = format!("{error:#}"), "how many workers are desired is not known");
         }
-        tell_depths(&*wiring.queue).await;
-        tell_lags(&*wiring.place.store).await;
+        tell_depths(&*wiring.queue, &role.leader).await;
+        tell_lags(&*wiring.place.store, &role.leader).await;
     }
 }
 
 /// How far live counting is behind, by camera; and forgets processes that have been gone for long.
-async fn tell_lags(store: &dyn Store) {
+async fn tell_lags(store: &dyn Store, leader: &LeaderGauges) {
     const FORGET_AFTER: Duration = Duration::from_secs(3600);
     let told = async {
-        for Behind { name, live, segments, .. } in store.behind().await? {
-            if live {
+        let behind = store.behind().await?;
+        leader.tell(|| {
+            for Behind { name, segments, .. } in behind.into_iter().filter(|behind| behind.live) {
                 metrics::gauge!("camcount_camera_segments_behind", "camera" => name).set(segments as f64);
             }
-        }
+        });
         store.forget_leases(PROCESSES, FORGET_AFTER).await
     };
     if let Err(error) = told.await {
@@ -162,17 +176,20 @@ async fn tell_lags(store: &dyn Store) {
 }
 
 /// How much waits in each lane, for people and autoscalers.
-async fn tell_depths(queue: &dyn Queue) {
+async fn tell_depths(queue: &dyn Queue, leader: &LeaderGauges) {
     for lane in Lane::ALL {
         // What is away is told of by the next tick.
         let Ok(depth) = queue.depth(lane).await else { return };
-        let gauge = |state: &'static str, jobs: usize| {
-            metrics::gauge!("camcount_lane_jobs", "lane" => lane.as_str(), "state" => state).set(jobs as f64);
-        };
-        gauge("waiting", depth.waiting);
-        gauge("delayed", depth.delayed);
-        gauge("running", depth.running);
-        let oldest = depth.oldest.unwrap_or_default().as_secs_f64();
-        metrics::gauge!("camcount_lane_oldest_seconds", "lane" => lane.as_str()).set(oldest);
+        leader.tell(|| {
+            let gauge = |state: &'static str, jobs: usize| {
+                metrics::gauge!("camcount_lane_jobs", "lane" => lane.as_str(), "state" => state)
+                    .set(jobs as f64);
+            };
+            gauge("waiting", depth.waiting);
+            gauge("delayed", depth.delayed);
+            gauge("running", depth.running);
+            let oldest = depth.oldest.unwrap_or_default().as_secs_f64();
+            metrics::gauge!("camcount_lane_oldest_seconds", "lane" => lane.as_str()).set(oldest);
+        });
     }
 }

@@ -4,6 +4,7 @@
 
 mod counting;
 mod fleet;
+mod leading;
 mod recording;
 #[path = "../../scheduler/tests/recording/servers.rs"]
 #[allow(dead_code, reason = "the recorder's own tests use the rest")]

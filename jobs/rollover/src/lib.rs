@@ -77,14 +77,13 @@ impl Rollover {
     }
 }
 
-/// Months that are open ahead, as a metric for an alert. Whoever lives for long asks often, so that the alert comes also
-/// when no months are opened any more.
+/// Months that are open ahead; when these are few, a warning is logged. Whoever lives for long asks often, so that it is
+/// noticed also when no months are opened any more.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn headroom(store: &Postgres) -> Result<u32, StoreError> {
     let headroom = store.months_ahead().await?;
-    metrics::gauge!("camcount_partitions_headroom_months").set(f64::from(headroom));
     if headroom < LOW_HEADROOM {
         tracing::warn!(
             headroom,
