@@ -80,12 +80,34 @@ pub enum ConnectError {
         /// The oldest version that will do.
         needed: &'static str,
     },
+    /// It answers, and takes no jobs.
+    #[error("{broker} takes no jobs: {remedy}")]
+    Refuses {
+        /// Where.
+        broker: String,
+        /// What people can do about it.
+        remedy: &'static str,
+        /// What it said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// It throws jobs away when its memory is full.
+    #[error(
+        "{broker} forgets jobs when its memory is full: its maxmemory-policy is {policy}; set it to noeviction, or use a \
+         Redis of camcount's own"
+    )]
+    Forgetful {
+        /// Where.
+        broker: String,
+        /// The policy.
+        policy: String,
+    },
     /// Somebody else has set it up.
     #[error(transparent)]
     Different(#[from] Different),
 }
 
-/// A stream or consumer that is not as it must be.
+/// A stream, consumer or key that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the {what} is set up differently: {}; give all processes the same settings, or remove it with `{remove}` \
@@ -93,7 +115,7 @@ pub enum ConnectError {
     differences.join(", ")
 )]
 pub struct Different {
-    /// Which stream or consumer.
+    /// Which one.
     pub what: String,
     /// What it has, and what is needed.
     pub differences: Vec<String>,

@@ -11,10 +11,12 @@
 //! | `{NAME:LANE}:delayed` | jobs that were put off, with their attempt, by when they are due |
 //! | `{NAME:LANE}:uncounted` | deliveries of an entry that used up no attempt |
 //! | `{NAME:LANE}:discarded` | the last thousand jobs that were given up, and why |
+//! | `{NAME:LANE}:lease` | how long leases last, in milliseconds: all who share the lane must agree |
 //!
 //! The braces keep the keys of a lane on one server of a Redis Cluster.
 
 mod poll;
+mod setup;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -32,9 +34,6 @@ use crate::{
     message,
     waiting::LaneTasks,
 };
-
-/// The first major version whose scripts may look at the clock before they write, and whose wipes wake who blocks.
-const OLDEST_SERVER: u32 = 7;
 
 /// The one consumer group of a lane's stream.
 const GROUP: &str = "workers";
@@ -84,15 +83,8 @@ impl Redis {
             .set_response_timeout(Some(ANSWERS_WITHIN))
             // Who asks is told at once, and asks again.
             .set_number_of_retries(1);
-        let mut connection =
+        let connection =
             ConnectionManager::new_with_config(client.clone(), config).await.map_err(unreachable)?;
-        let info: String =
-            redis::cmd("INFO").arg("server").query_async(&mut connection).await.map_err(unreachable)?;
-        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown");
-        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if major.is_none_or(|major| major < OLDEST_SERVER) {
-            return Err(ConnectError::TooOld { broker, version: version.to_owned(), needed: "7.0" });
-        }
         let scripts = Scripts {
             push: Script::new(include_str!("push.lua")),
             take: Script::new(include_str!("take.lua")),
@@ -101,6 +93,7 @@ impl Redis {
             depth: Script::new(include_str!("depth.lua")),
         };
         let shared = Shared { client, connection, options, broker, scripts };
+        shared.set_up().await?;
         Ok(Self { shared: Arc::new(shared), tasks: LaneTasks::default() })
     }
 }

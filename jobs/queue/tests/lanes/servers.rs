@@ -212,7 +212,7 @@ async fn greets(broker: Broker, port: u16) -> std::io::Result<bool> {
     Ok(matches!(&answer, b"INFO " | b"+PONG" | b"-NOAU"))
 }
 
-/// A line to a broker that can be cut.
+/// A line to a server that can be cut.
 pub(crate) struct Line {
     pub(crate) port: u16,
     server: u16,
@@ -220,8 +220,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) async fn to(server: &Server) -> Self {
-        let mut line = Self { port: 0, server: server.port, carriers: JoinSet::new() };
+    /// To the server at that port.
+    pub(crate) async fn to(server: u16) -> Self {
+        let mut line = Self { port: 0, server, carriers: JoinSet::new() };
         line.mend().await;
         line
     }

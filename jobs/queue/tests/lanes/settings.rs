@@ -171,6 +171,27 @@ async fn settings_of_others_are_refused_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn lanes_of_others_in_redis_are_refused_with_what_to_do() {
+    let server = Server::start(Broker::Redis).await;
+    let mut redis = redis(&server).await;
+    server.queue(options("ours")).await;
+    server.queue(options("ours")).await;
+    let longer = BrokerOptions { timing: LeaseTiming::DEFAULT, ..options("ours") };
+    let refused = refusal(connect(&server.url(), longer).await);
+    for expected in
+        ["key {ours:detect}:lease of Redis at", "it is 3000 ms and must be 30000 ms", "redis-cli DEL"]
+    {
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let () = redis::cmd("SET").arg(&["{ours:count}:held", "x"]).query_async(&mut redis).await.unwrap();
+    let refused = refusal(connect(&server.url(), options("ours")).await);
+    for expected in ["it is a string and must be a set", "`redis-cli DEL '{ours:count}:held'`"] {
+        assert!(refused.contains(expected), "{refused}");
+    }
+    server.queue(options("others")).await;
+}
+
+#[tokio::test]
 async fn nats_gets_keys_as_message_ids_and_reasons_in_advisories() {
     let server = Server::start(Broker::Nats).await;
     let nats = async_nats::connect(server.url()).await.unwrap();
@@ -233,7 +254,15 @@ async fn a_node_of_a_redis_cluster_takes_all_of_a_lane_and_keeps_reasons() {
     let mut slots = redis::cmd("CLUSTER");
     let () = slots.arg(&["ADDSLOTSRANGE", "0", "16383"]).query_async(&mut redis).await.unwrap();
     // The node says for a moment that the cluster is down.
-    let queue = server.queue(options("test")).await;
+    let come_up = async {
+        loop {
+            if let Ok(queue) = connect(&server.url(), options("test")).await {
+                return queue;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let queue = timeout(STUCK, come_up).await.expect("the cluster does not come up");
     assert_eq!(push(&queue, "a").await, Pushed::New);
     for verdict in [
         Verdict::Release,

@@ -166,7 +166,7 @@ async fn a_wipe_is_survived(broker: Broker) {
 
 async fn a_cut_line_is_survived(broker: Broker) {
     let server = Server::start(broker).await;
-    let mut line = Line::to(&server).await;
+    let mut line = Line::to(server.port).await;
     let queue = connect(&url(broker, line.port), options("test")).await.unwrap();
     let elsewhere = server.queue(options("test")).await;
     let mut worker = Worker::start(&queue);
