@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode, time::Duration};
 use anyhow::Result;
 use camcount_domain::Lane;
 use camcount_queue::Depth;
-use camcount_store::{Behind, CameraFilter, HeldLease};
+use camcount_store::{Behind, CameraTally, HeldLease};
 use clap::Args;
 use serde_json::json;
 
@@ -41,8 +41,7 @@ pub(crate) async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode> 
     }
     let leases = store.leases("").await?;
     let behind = store.behind().await?;
-    let registered = store.cameras(&CameraFilter::default(), None, u32::MAX).await?;
-    let enabled = registered.iter().filter(|camera| camera.enabled).count();
+    let CameraTally { registered, enabled } = store.tally_cameras().await?;
     let processes: Vec<&HeldLease> =
         leases.iter().filter(|lease| lease.name.starts_with(PROCESSES)).collect();
     let leader = leases.iter().find(|lease| lease.name == LEADER);
@@ -57,7 +56,7 @@ pub(crate) async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode> 
             "processes": processes.iter().map(|lease| json!({
                 "process": lease.holder, "seen_s_ago": lease.idle.as_secs_f64(), "gone": lease.idle > GONE_AFTER,
             })).collect::<Vec<_>>(),
-            "registered": registered.len(),
+            "registered": registered,
             "enabled": enabled,
             "cameras": behind.iter().map(|behind| json!({
                 "camera": behind.name, "pass": behind.pass, "live": behind.live,
@@ -76,7 +75,7 @@ pub(crate) async fn run(args: &StatusArgs, config: &Config) -> Result<ExitCode> 
         let gone = if lease.idle > GONE_AFTER { ", gone?" } else { "" };
         writeln!(out, "process  {} (seen {} s ago{gone})", lease.holder, lease.idle.as_secs())?;
     }
-    writeln!(out, "\n{} cameras registered, {enabled} enabled", registered.len())?;
+    writeln!(out, "\n{registered} cameras registered, {enabled} enabled")?;
     let rows: Vec<_> = behind.iter().map(camera_row).collect();
     columns(&mut out, ["camera", "kind", "segments behind", "lag", "counted to", "pass"], &rows)?;
     Ok(ExitCode::SUCCESS)

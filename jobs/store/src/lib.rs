@@ -25,7 +25,7 @@ mod upkeep;
 pub use error::StoreError;
 pub use leases::{HeldLease, Leases};
 pub use model::{Model, ModelUse, Registered};
-pub use overview::{Behind, Overview};
+pub use overview::{Behind, CameraTally, Overview};
 pub use port::{
     Added, Artifact, CameraEvent, Committed, EventKind, Kept, NextFold, Outcome, PassProgress, Rows, Scope,
     SegmentCommit, Store,

@@ -37,9 +37,21 @@ impl Behind {
     }
 }
 
+/// How many cameras are registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CameraTally {
+    /// All of them.
+    pub registered: u64,
+    /// Those that are recorded.
+    pub enabled: u64,
+}
+
 /// The store's part in overviews.
 #[async_trait]
 pub trait Overview {
     /// Of every unfinished pass how far it is behind, in the order of cameras' names and of first segments.
     async fn behind(&self) -> Result<Vec<Behind>, StoreError>;
+
+    /// How many cameras are registered.
+    async fn tally_cameras(&self) -> Result<CameraTally, StoreError>;
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use camcount_domain::{CameraId, Ruleset, Seq, WallTime};
 
 use super::{camera, detector, recording, ruleset};
-use crate::{CameraEntry, CameraFilter, Gps, GpsBox, SegmentCommit, Store, StoreError};
+use crate::{CameraEntry, CameraFilter, CameraTally, Gps, GpsBox, SegmentCommit, Store, StoreError};
 
 pub(super) async fn all<F: Future<Output = Arc<dyn Store>>>(empty: &impl Fn() -> F) {
     a_camera_comes_back_as_it_was_entered(&*empty().await).await;
@@ -88,6 +88,7 @@ async fn cameras_are_found_by_all_that_is_asked_for(store: &dyn Store) {
     assert_eq!(found(all(), None, 9).await, "B a b c", "in the order of their bytes");
     assert_eq!(found(all(), Some("a"), 1).await, "b", "page by page");
     assert_eq!(found(all(), Some("c"), 1).await, "");
+    assert_eq!(store.tally_cameras().await.unwrap(), CameraTally { registered: 4, enabled: 3 });
     assert_eq!(found(CameraFilter { tag: Some("door".into()), ..all() }, None, 9).await, "a b");
     assert_eq!(found(CameraFilter { enabled: Some(false), ..all() }, None, 9).await, "b");
     assert_eq!(found(CameraFilter { location: Some("hall".into()), ..all() }, None, 9).await, "c");

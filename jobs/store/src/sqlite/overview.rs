@@ -1,9 +1,9 @@
-//! How far behind passes are.
+//! How far behind passes are, and how many cameras there are.
 
 use async_trait::async_trait;
 
 use super::Sqlite;
-use crate::{Behind, Overview, StoreError, rows::StoredBehind};
+use crate::{Behind, CameraTally, Overview, StoreError, rows::StoredBehind};
 
 #[async_trait]
 impl Overview for Sqlite {
@@ -24,5 +24,15 @@ impl Overview for Sqlite {
         .await
         .map_err(self.failed("look how far behind passes are"))?;
         rows.into_iter().map(Behind::try_from).collect()
+    }
+
+    async fn tally_cameras(&self) -> Result<CameraTally, StoreError> {
+        let (registered, enabled): (i64, i64) = sqlx::query_as(
+            "SELECT count(*), count(*) FILTER (WHERE enabled) FROM cameras WHERE source IS NOT NULL",
+        )
+        .fetch_one(&self.reader)
+        .await
+        .map_err(self.failed("count cameras"))?;
+        Ok(CameraTally { registered: registered.unsigned_abs(), enabled: enabled.unsigned_abs() })
     }
 }
