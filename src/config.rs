@@ -267,23 +267,24 @@ impl Config {
             let remedy = "set CAMCOUNT_BLOBS, or say --blobs s3://BUCKET/PREFIX";
             Misuse(format!("no place for segments and detections is named; {remedy}"))
         })?;
-        let Some(place) = blobs.strip_prefix("s3://") else {
-            if blobs.contains("://") {
+        match self.s3().at(blobs) {
+            Some(options) => Ok(BlobsAt::S3(options)),
+            None if blobs.contains("://") => {
                 let what = redact(blobs);
-                bail!(Misuse(format!("the setting blobs is {what:?}; write s3://BUCKET/PREFIX or a folder")));
+                bail!(Misuse(format!("the setting blobs is {what:?}; write s3://BUCKET/PREFIX or a folder")))
             }
-            return Ok(BlobsAt::Folder(blobs.into()));
-        };
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let prefix = prefix.trim_end_matches('/');
-        Ok(BlobsAt::S3(S3Options {
-            bucket: bucket.to_owned(),
-            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            None => Ok(BlobsAt::Folder(blobs.into())),
+        }
+    }
+
+    /// How buckets are reached, whichever they are.
+    pub(crate) fn s3(&self) -> S3Options {
+        S3Options {
             endpoint: self.s3_endpoint.clone(),
             // Hosts named after buckets are AWS's own way.
             path_style: self.s3_endpoint.is_some(),
-            region: None,
-        }))
+            ..S3Options::default()
+        }
     }
 
     /// What the passwords of cameras are sealed with.

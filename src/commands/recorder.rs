@@ -98,6 +98,7 @@ pub(crate) async fn run(args: &RecorderArgs, config: &Config) -> Result<ExitCode
         segment_us: args.segment,
         stall: args.stall,
         unsealed: unsealed(config),
+        s3: config.s3(),
     };
     let stop = CancellationToken::new();
     let recording = record::run(ports, options, stop.clone());

@@ -12,6 +12,7 @@ mod recording_servers;
 #[path = "../../jobs/queue/tests/lanes/servers.rs"]
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;
+mod shelves;
 mod starting;
 mod traces;
 mod upkeep;

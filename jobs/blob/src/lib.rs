@@ -16,7 +16,7 @@ pub mod tables;
 
 pub use folder::Folder;
 pub use port::{BlobError, Blobs, Put};
-pub use s3::{S3, S3Options};
+pub use s3::{S3, S3Options, S3Shelf, Shelved};
 
 /// Bytes as people write them.
 fn hex(bytes: &[u8]) -> String {

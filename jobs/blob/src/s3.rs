@@ -4,6 +4,7 @@
 //! may write, and the last one stays: whole, but not the first. Keys follow from what they name, and a row in the
 //! store says which object counts, so such a race changes nothing that anybody reads.
 
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -32,6 +33,8 @@ use bytes::Bytes;
 use crate::{BlobError, Blobs, Put, keys};
 use upload::PART;
 
+pub use shelf::{S3Shelf, Shelved};
+
 /// How often a request is tried: with waits that double from a quarter of a second, for two seconds or so. Whoever
 /// has to wait longer for an object puts its job off.
 const ATTEMPTS: u32 = 4;
@@ -59,6 +62,19 @@ pub struct S3Options {
     pub region: Option<String>,
 }
 
+impl S3Options {
+    /// The same service, and there the folder of a bucket that `s3://BUCKET/PREFIX` names, with or without a slash at its
+    /// end; `None` when that names none.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Option<Self> {
+        let place = url.strip_prefix("s3://")?;
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let prefix = prefix.trim_end_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        (!bucket.is_empty()).then(|| Self { bucket: bucket.to_owned(), prefix, ..self.clone() })
+    }
+}
+
 /// A bucket, or the part of one below a prefix. Any number of processes may share it.
 #[derive(Clone, Debug)]
 pub struct S3 {
@@ -80,13 +96,20 @@ impl S3 {
     }
 
     async fn connect(options: &S3Options, settings: ConfigLoader) -> Result<Self, BlobError> {
-        let S3Options { bucket, prefix, endpoint, path_style, region } = options.clone();
+        let prefix = &options.prefix;
         if !prefix.is_empty() {
             let Some(folder) = prefix.strip_suffix('/') else {
-                return Err(BlobError::BadKey { key: prefix, reason: "a prefix of keys ends with a slash" });
+                let (key, reason) = (prefix.clone(), "a prefix of keys ends with a slash");
+                return Err(BlobError::BadKey { key, reason });
             };
             keys::check(folder)?;
         }
+        Self::reach(options, settings).await
+    }
+
+    /// As [`connect`](Self::connect), below a prefix that may be anything.
+    async fn reach(options: &S3Options, settings: ConfigLoader) -> Result<Self, BlobError> {
+        let S3Options { bucket, prefix, endpoint, path_style, region } = options.clone();
         let service = endpoint.clone().unwrap_or_else(|| "AWS".to_owned());
         if service.contains('@') {
             return Err(trouble::secret_in_endpoint());
@@ -229,6 +252,13 @@ impl Blobs for S3 {
         if self.size(key).await?.is_none() {
             return Err(self.missing(key));
         }
+        self.signed(key).await
+    }
+}
+
+impl S3 {
+    /// A URL of the object that is good for a while, whether it is there or not.
+    async fn signed(&self, key: &str) -> Result<String, BlobError> {
         let good_for = PresigningConfig::expires_in(URL_GOOD_FOR)
             .map_err(|error| self.unclear("sign a URL of", key, &error))?;
         let request = self.client.get_object().bucket(&self.bucket).key(self.full(key));

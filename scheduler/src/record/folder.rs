@@ -1,19 +1,19 @@
-//! A folder of recordings as a camera, on a disk or in blob storage: new files are found, brought away and registered, in
-//! the order of their times.
+//! A folder of recordings as a camera, on a disk or in a bucket: new files are found, brought away and registered, in the
+//! order of their times.
 //!
 //! What is known lies in the store: a file is known by the fingerprint in the name of its object. A file is taken when
-//! it is whole: it has not changed for a while, and its container says where it ends. One that begins before the end of
+//! it is whole: it has not changed for a while, and its container says where it ends. Objects of a bucket always are. One that begins before the end of
 //! the footage that is there already cannot be appended; that is noted once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
-use camcount_blob::{BlobError, keys};
+use camcount_blob::{BlobError, S3Options, S3Shelf, keys};
 use camcount_decode::{DecodeError, Probe};
 use camcount_domain::{Camera, CameraId, MediaSpan, MediaTime, Recording, content_hash};
 use camcount_store::{CameraEvent, EventKind, StoreError};
@@ -28,6 +28,8 @@ use super::{
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The same of a bucket, where each look is paid for.
+const LOOK_INTO_BUCKET_EVERY: Duration = Duration::from_secs(10);
 /// A file that has not changed for so long is not written any more, as long as its container is closed.
 const STILL: Duration = Duration::from_secs(4);
 /// One whose container was never closed, or that cannot be read, is taken for what it is after so long.
@@ -44,6 +46,8 @@ enum Trouble {
     },
     #[error("a file cannot be read")]
     Decode(#[from] DecodeError),
+    #[error("the bucket of recordings cannot be read")]
+    Bucket(#[source] BlobError),
     #[error("blob storage did not take a file")]
     Blobs(#[from] BlobError),
     #[error("the store did not take a file")]
@@ -52,31 +56,59 @@ enum Trouble {
     Stopped,
 }
 
+/// What of a file is another when it was written to.
+#[derive(Clone, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    /// Of an object.
+    tag: Option<String>,
+}
+
 /// A file as it was seen last.
 struct Seen {
-    size: u64,
-    modified: Option<SystemTime>,
+    stamp: Stamp,
     since: Instant,
     /// Nothing is to be done with it as long as it stays so.
     done: bool,
 }
 
 /// Where files come.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shelf {
     /// A folder.
     Folder(PathBuf),
-    /// The objects of blob storage whose keys begin so.
-    Objects(String),
+    /// A folder of a bucket, which is opened when it is first looked into.
+    Bucket(Box<S3Options>, Option<S3Shelf>),
 }
 
 impl Shelf {
-    /// What a camera's source names, unless it is a stream.
-    pub(crate) fn of(source: &str) -> Option<Self> {
-        match source.split_once("://") {
+    /// What a camera's source names, unless it is a stream; buckets are reached as `s3` says.
+    pub(crate) fn of(source: &str, s3: &S3Options) -> Option<Self> {
+        match s3.at(source) {
+            Some(options) => Some(Self::Bucket(Box::new(options), None)),
+            None if source.contains("://") => None,
             None => Some(Self::Folder(PathBuf::from(source))),
-            Some(("blob", prefix)) => Some(Self::Objects(prefix.to_owned())),
-            Some(_) => None,
+        }
+    }
+
+    async fn files(&mut self) -> Result<Files, Trouble> {
+        match self {
+            Self::Folder(folder) => in_folder(folder),
+            Self::Bucket(options, shelf) => {
+                let shelf = match shelf {
+                    Some(shelf) => shelf,
+                    none => none.insert(S3Shelf::open(options).await.map_err(Trouble::Bucket)?),
+                };
+                in_bucket(shelf).await
+            }
+        }
+    }
+
+    /// What FFmpeg opens to read a file.
+    async fn source(&self, at: &str) -> Result<String, Trouble> {
+        match self {
+            Self::Bucket(_, Some(shelf)) => shelf.source(at).await.map_err(Trouble::Bucket),
+            _ => Ok(at.to_owned()),
         }
     }
 }
@@ -90,7 +122,7 @@ struct Watching {
     /// By paths, or keys.
     seen: BTreeMap<String, Seen>,
     /// Fingerprints of what the store has; `None` before it was asked.
-    known: Option<Vec<String>>,
+    known: Option<BTreeSet<String>>,
 }
 
 /// Watches `shelf` until `stop`, cutting what comes into segments of `segment_us`.
@@ -102,6 +134,10 @@ pub(crate) async fn watch(
     stop: CancellationToken,
 ) {
     let stopped = stop.clone();
+    let look_every = match &shelf {
+        Shelf::Folder(_) => LOOK_EVERY,
+        Shelf::Bucket(..) => LOOK_INTO_BUCKET_EVERY,
+    };
     let mut watching =
         Watching { ports, camera, shelf, segment_us, stop, seen: BTreeMap::new(), known: None };
     let mut failures = 0;
@@ -109,7 +145,7 @@ pub(crate) async fn watch(
         let pause = match watching.look().await {
             Ok(()) => {
                 failures = 0;
-                LOOK_EVERY
+                look_every
             }
             Err(Trouble::Stopped) => return,
             Err(error) => {
@@ -152,15 +188,12 @@ impl Watching {
 
     /// The files that something may have to be done with.
     async fn waiting(&mut self) -> Result<Vec<String>, Trouble> {
-        let files = match &self.shelf {
-            Shelf::Folder(folder) => in_folder(folder)?,
-            Shelf::Objects(prefix) => in_blobs(&self.ports, prefix).await?,
-        };
+        let files = self.shelf.files().await?;
         self.seen.retain(|at, _| files.contains_key(at));
-        for (at, (size, modified)) in files {
-            let now = || Seen { size, modified, since: Instant::now(), done: false };
+        for (at, stamp) in files {
+            let now = || Seen { stamp: stamp.clone(), since: Instant::now(), done: false };
             let seen = self.seen.entry(at).or_insert_with(now);
-            if (seen.size, seen.modified) != (size, modified) {
+            if seen.stamp != stamp {
                 *seen = now();
             }
         }
@@ -169,22 +202,31 @@ impl Watching {
 
     /// Takes a file, if it is whole; returns false when it is not.
     async fn take(&mut self, at: &str) -> Result<bool, Trouble> {
-        let Some(still) = self.seen.get(at).map(|seen| seen.since.elapsed()) else { return Ok(true) };
-        let is_object = matches!(self.shelf, Shelf::Objects(_));
-        if still < STILL && !is_object {
+        let Some(seen) = self.seen.get_mut(at) else { return Ok(true) };
+        let (still, name) = (seen.since.elapsed(), name_of(at).to_owned());
+        // Of an object it is known without reading it; it is whole, and has another tag when it is another.
+        let fingerprint = seen
+            .stamp
+            .tag
+            .as_ref()
+            .map(|tag| content_hash(&[name.as_bytes(), &seen.stamp.bytes.to_le_bytes(), tag.as_bytes()]));
+        let known = self.known.get_or_insert_default();
+        if fingerprint.as_ref().is_some_and(|fingerprint| known.contains(fingerprint)) {
+            seen.done = true;
+            return Ok(true);
+        }
+        if still < STILL && fingerprint.is_none() {
             return Ok(false);
         }
-        let given_up = still >= GIVEN_UP || is_object;
-        let name = name_of(at).to_owned();
-        let source = if is_object { self.ports.blobs.source(at).await? } else { at.to_owned() };
+        let given_up = still >= GIVEN_UP;
+        let source = self.shelf.source(at).await?;
         let looking = Looking {
             ports: self.ports.clone(),
             camera: self.camera.id,
-            // Objects are written once, so that the name tells one from another.
-            fingerprint: is_object.then(|| content_hash(&[at.as_bytes()])),
+            known: if fingerprint.is_some() { BTreeSet::new() } else { known.clone() },
+            fingerprint,
             source: source.clone(),
             name: name.clone(),
-            known: self.known.clone().unwrap_or_default(),
             given_up,
             stop: self.stop.clone(),
         };
@@ -290,27 +332,30 @@ fn in_folder(folder: &Path) -> Result<Files, Trouble> {
     for path in files::videos(folder).map_err(failed)? {
         // One that is gone again is no footage.
         if let (Some(at), Ok(meta)) = (path.to_str(), fs::metadata(&path)) {
-            found.insert(at.to_owned(), (meta.len(), meta.modified().ok()));
+            let stamp = Stamp { bytes: meta.len(), modified: meta.modified().ok(), tag: None };
+            found.insert(at.to_owned(), stamp);
         }
     }
     Ok(found)
 }
 
-/// The objects under a prefix.
-async fn in_blobs(ports: &Ports, prefix: &str) -> Result<Files, Trouble> {
-    const PAGE: usize = 1000;
+/// The objects on a shelf that look like videos, in folders of it as well.
+async fn in_bucket(shelf: &S3Shelf) -> Result<Files, Trouble> {
     let mut found = Files::new();
     let mut after: Option<String> = None;
     loop {
-        let page = ports.blobs.list(prefix, after.as_deref(), PAGE).await?;
+        let page = shelf.list(after.as_deref()).await.map_err(Trouble::Bucket)?;
         let Some(last) = page.last() else { return Ok(found) };
-        after = Some(last.clone());
-        let videos = page.into_iter().filter(|key| files::is_video(Path::new(key)));
-        found.extend(videos.map(|key| (key, (0, None))));
+        after = Some(last.name.clone());
+        let videos = page.into_iter().filter(|object| files::is_video(Path::new(&object.name)));
+        found.extend(videos.map(|object| {
+            (object.name, Stamp { bytes: object.bytes, modified: None, tag: Some(object.tag) })
+        }));
     }
 }
 
-type Files = BTreeMap<String, (u64, Option<SystemTime>)>;
+/// By paths, or names in the bucket.
+type Files = BTreeMap<String, Stamp>;
 
 /// What a file turned out to be.
 enum Looked {
@@ -329,7 +374,7 @@ struct Looking {
     fingerprint: Option<String>,
     source: String,
     name: String,
-    known: Vec<String>,
+    known: BTreeSet<String>,
     given_up: bool,
     stop: CancellationToken,
 }
@@ -387,9 +432,12 @@ mod tests {
 
     #[test]
     fn sources_are_folders_prefixes_or_streams() {
-        assert_eq!(Shelf::of("/srv/yard"), Some(Shelf::Folder("/srv/yard".into())));
-        assert_eq!(Shelf::of("blob://nvr/yard/"), Some(Shelf::Objects("nvr/yard/".into())));
-        assert_eq!(Shelf::of("rtsp://10.0.0.7/live"), None);
+        let of = |source: &str| Shelf::of(source, &S3Options::default());
+        assert!(matches!(of("/srv/yard"), Some(Shelf::Folder(path)) if path == Path::new("/srv/yard")));
+        assert!(
+            matches!(of("s3://nvr/yard"), Some(Shelf::Bucket(options, None)) if options.prefix == "yard/")
+        );
+        assert!(of("rtsp://10.0.0.7/live").is_none());
     }
 
     #[test]

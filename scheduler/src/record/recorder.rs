@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use camcount_blob::S3Options;
 use camcount_decode::LiveOptions;
 use camcount_domain::{CameraId, StreamSettings};
 use camcount_store::{CameraEntry, CameraFilter, StoreError};
@@ -50,6 +51,8 @@ pub struct RecorderOptions {
     pub stall: Duration,
     /// How credentials come into sources.
     pub unsealed: Unsealed,
+    /// How buckets of recordings are reached; which ones, cameras say.
+    pub s3: S3Options,
 }
 
 /// A camera that is recorded here.
@@ -238,7 +241,7 @@ async fn camera(
     let settings: StreamSettings = serde_json::from_value(entry.settings.clone()).unwrap_or_default();
     let segment_us = options.segment_us.unwrap_or(settings.segment_us);
     let segment_us = segment_us.clamp(StreamSettings::SHORTEST_US, StreamSettings::LONGEST_US);
-    if let Some(shelf) = Shelf::of(&source) {
+    if let Some(shelf) = Shelf::of(&source, &options.s3) {
         return watch(ports, entry.camera, shelf, segment_us, stop).await;
     }
     let piece = Duration::from_micros(u64::try_from(segment_us).unwrap_or_default());

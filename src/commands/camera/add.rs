@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, io::Write, str::FromStr};
 
 use anyhow::{Context, Result, bail};
+use camcount_blob::S3Shelf;
 use camcount_decode::redact;
 use camcount_detect::{Detect, Gated};
 use camcount_domain::{Camera, CameraId, FrameSize, PassId, StreamSettings, Transport};
@@ -28,7 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   camcount camera add gate rtsp://user:password@10.0.0.7/stream --model yolox_nano --classes person \\
       --line 'door: 0.5,0 -> 0.5,1' --time-zone Europe/Berlin --tag entrance
-  camcount camera add yard /srv/recordings/yard --zone 'yard: 0,0.5 1,0.5 1,1 0,1'";
+  camcount camera add yard /srv/recordings/yard --zone 'yard: 0,0.5 1,0.5 1,1 0,1'
+  camcount camera add ramp s3://nvr/ramp --line 'ramp: 0.2,0.6 -> 0.8,0.6'";
 
 /// Arguments of `camera add`.
 #[derive(Args, Clone, Debug)]
@@ -37,8 +39,8 @@ pub(crate) struct AddArgs {
     /// What to call it
     #[arg(value_name = "NAME")]
     name: String,
-    /// An RTSP, HTTP or HLS URL; or a folder of recordings, or blob://PREFIX for recordings in blob storage. User and
-    /// password in it are stored apart and sealed
+    /// An RTSP, HTTP or HLS URL, whose user and password are stored apart and sealed; or a folder of recordings, or
+    /// s3://BUCKET/PREFIX, reached as --s3-endpoint and all AWS tools' settings say
     #[arg(value_name = "SOURCE")]
     source: String,
     #[command(flatten)]
@@ -162,14 +164,22 @@ fn check_name(name: &str) -> Result<()> {
     bail!(Misuse(format!("a camera cannot be called {name:?}; use letters, digits, -, _ and ., 100 at most")))
 }
 
-/// The source without credentials, and these sealed. A folder is made absolute, for others work elsewhere.
-fn source(camera: CameraId, text: &str, config: &Config) -> Result<(String, Option<Vec<u8>>)> {
+/// The source without credentials, and these sealed. A folder is made absolute, for others work elsewhere; it and a bucket
+/// are looked at, so that whatever is wrong with them is said before anything is registered.
+async fn source(camera: CameraId, text: &str, config: &Config) -> Result<(String, Option<Vec<u8>>)> {
     let (source, login) = Login::split_off(text)?;
     if !source.contains("://") {
         let folder = std::fs::canonicalize(&source)
             .with_context(|| format!("{source} cannot be opened; name a folder of recordings, or a URL"))?;
         let folder = folder.to_str().with_context(|| format!("{source} is no UTF-8 path"))?;
         return Ok((folder.to_owned(), None));
+    }
+    if source.starts_with("s3://") {
+        let shelf = config.s3().at(&source).filter(|_| login.is_none()).with_context(|| {
+            Misuse("a bucket is named like s3://BUCKET/PREFIX; its credentials are set as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE".into())
+        })?;
+        S3Shelf::open(&shelf).await?;
+        return Ok((source, None));
     }
     let sealed = login.map(|login| config.secret_key()?.seal(camera, &login)).transpose()?;
     Ok((source, sealed))
@@ -185,7 +195,7 @@ pub(super) async fn add(args: &AddArgs, place: &Place, config: &Config) -> Resul
         )));
     }
     let id = CameraId::of_footage(&format!("registered {}", args.name));
-    let (source, sealed) = source(id, &args.source, config)?;
+    let (source, sealed) = source(id, &args.source, config).await?;
     let mut entry = CameraEntry {
         camera: Camera { id, name: args.name.clone(), start_known: true },
         source,
@@ -228,7 +238,7 @@ pub(super) async fn edit(args: &EditArgs, place: &Place, config: &Config) -> Res
     let id = entry.camera.id;
     let sealed = match &args.source {
         Some(text) => {
-            let (source, sealed) = source(id, text, config)?;
+            let (source, sealed) = source(id, text, config).await?;
             entry.source = source;
             Some(sealed)
         }

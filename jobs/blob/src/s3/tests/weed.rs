@@ -2,8 +2,8 @@
 //! or with the process.
 
 use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -21,6 +21,7 @@ pub(crate) const BUCKET: &str = "footage";
 /// A running server.
 pub(crate) struct Weed {
     pub(crate) port: u16,
+    filer: u16,
     next: AtomicUsize,
     process: Child,
     /// Whose end ends the server.
@@ -82,13 +83,34 @@ impl Weed {
         let ready = said.any(|line| line.contains("Press Ctrl+C"));
         // Whatever else it says is read, or it would wait.
         std::thread::spawn(move || said.for_each(drop));
-        let weed = Self { port: ports[9], next: AtomicUsize::new(0), process, hold, _folder: folder };
+        let weed = Self {
+            port: ports[9],
+            filer: ports[4],
+            next: AtomicUsize::new(0),
+            process,
+            hold,
+            _folder: folder,
+        };
         ready.then_some(weed)
     }
 
     /// The prefix of an empty place in the bucket.
     pub(crate) fn place(&self) -> String {
         format!("place-{}/", self.next.fetch_add(1, Relaxed))
+    }
+
+    /// Puts an object of others there, past S3, in a bucket that is made if it is missing.
+    #[allow(dead_code, reason = "the fleet's tests do")]
+    pub(crate) fn shelve(&self, bucket: &str, name: &str, bytes: &[u8]) {
+        let mut filer = TcpStream::connect(("127.0.0.1", self.filer)).unwrap();
+        let (name, length) = (name.replace(' ', "%20"), bytes.len());
+        let head = "Host: filer\r\nContent-Type: application/octet-stream\r\nConnection: close";
+        write!(filer, "PUT /buckets/{bucket}/{name} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n")
+            .unwrap();
+        filer.write_all(bytes).unwrap();
+        let mut answer = String::new();
+        filer.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
 
     /// Where it is.
