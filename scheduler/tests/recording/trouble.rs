@@ -1,6 +1,6 @@
 //! What goes wrong between a camera and the store costs what was not sent, and nothing that was recorded.
 
-use std::{fs, sync::atomic::Ordering, time::Duration};
+use std::{fs, sync::atomic::Ordering};
 
 use camcount_store::EventKind;
 
@@ -87,8 +87,10 @@ async fn a_full_spool_is_a_gap_and_keeps_what_it_has() {
     bench.blobs.away.store(true, Ordering::SeqCst);
     let recorder = bench.record(&format!("http://{address}/clip.ts"), "spool", 60_000);
     bench.until("the spool is full", async || recorder.spool_is_full()).await;
-    // Nothing more comes.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    let spool = bench.path("spool").join(bench.camera.to_string());
+    let notes =
+        || fs::read_dir(&spool).unwrap().flatten().filter_map(|file| fs::read_to_string(file.path()).ok());
+    bench.until("nothing more comes", async || notes().any(|note| note.contains("spool_full"))).await;
     let waiting = recorder.spool_bytes();
     bench.blobs.away.store(false, Ordering::SeqCst);
     bench.until("it goes on", async || !bench.gaps().await.is_empty() && recorder.spool_is_empty()).await;
