@@ -16,6 +16,7 @@ mod shelves;
 mod starting;
 mod traces;
 mod upkeep;
+mod verifying;
 #[path = "../../jobs/blob/src/s3/tests/weed.rs"]
 #[allow(dead_code, reason = "the bucket's own tests use the rest")]
 mod weed;
