@@ -41,6 +41,13 @@ async fn events(fleet: &Fleet, camera: CameraId, kind: EventKind) -> Vec<CameraE
     events
 }
 
+/// The command lines of FFmpeg that hold a word, as everybody can read them.
+fn ffmpegs_with(word: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
+    lines.filter(|line| line.starts_with("ffmpeg") && line.contains(word)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_is_recorded_and_counted_and_a_recorder_that_dies_is_replaced() {
     let Some(fleet) = Fleet::new(Broker::Nats).await else { return };
@@ -56,6 +63,8 @@ async fn a_camera_is_recorded_and_counted_and_a_recorder_that_dies_is_replaced()
     let _worker = fleet.start("worker", ["worker", "--lanes", "detect=2,count=1"]);
     let first = start("first");
     fleet.until("footage comes", async |fleet| (pieces(fleet, camera).await >= 3).then_some(())).await;
+    assert_ne!(ffmpegs_with("rtsp://127.0.0.1:"), [""; 0]);
+    assert_eq!(ffmpegs_with("hunter2"), [""; 0], "ps shows no password");
     let second = start("second");
     let holder = async |fleet: &Fleet| {
         let leases = fleet.store.leases("recorder/").await.ok()?;

@@ -6,6 +6,7 @@
 
 mod clock;
 mod copy;
+mod detour;
 mod encode;
 mod error;
 mod frames;

@@ -21,6 +21,8 @@ const KEPT: usize = 6;
 pub(crate) struct Log {
     life: AtomicU64,
     complaints: Mutex<Complaints>,
+    /// What FFmpeg calls its source, and what people do.
+    name: Option<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +41,11 @@ pub(crate) enum Shown<'a> {
 }
 
 impl Log {
+    /// That of a child that was given `url` in the place of `source`.
+    pub(crate) fn of(url: &str, source: &str) -> Self {
+        Self { name: Some((url.to_owned(), redact(source))), ..Self::default() }
+    }
+
     /// Marks that something moved.
     pub(crate) fn live(&self) {
         self.life.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +80,10 @@ impl Log {
         else {
             return;
         };
-        let text = redact(line[mark..].trim().trim_start_matches("file:"));
+        let mut text = redact(line[mark..].trim().trim_start_matches("file:"));
+        if let Some((url, source)) = &self.name {
+            text = text.replace(url, source);
+        }
         let mut complaints = self.lock();
         if level > 0 && READ_FAILURES.iter().any(|failure| text.ends_with(failure)) {
             complaints.broke_off.get_or_insert_with(|| text.clone());

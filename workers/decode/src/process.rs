@@ -11,7 +11,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use ffmpeg_sidecar::command::FfmpegCommand;
 
-use crate::{DecodeError, log::Log, source::redact};
+use crate::{DecodeError, detour::Detour, log::Log, source::redact};
 
 /// More than any answer of ffprobe about one file.
 const OUTPUT_BYTES: u64 = 16 << 20;
@@ -27,9 +27,12 @@ pub(crate) struct Process {
     /// Of what it reads, for messages.
     pub(crate) source_name: String,
     listener: Option<thread::JoinHandle<()>>,
+    /// The way to its source, where that has a password.
+    _detour: Option<Detour>,
 }
 
-/// Starts `command`; `on_line` sees every line that it writes to standard error.
+/// Starts `command`; `on_line` sees every line that it writes to standard error. The password of `source` is not on the
+/// command line that others can see.
 pub(crate) fn start(
     command: FfmpegCommand,
     source: &str,
@@ -38,6 +41,16 @@ pub(crate) fn start(
 ) -> Result<Process, DecodeError> {
     let mut command = Command::from(command);
     let program = command.get_program().to_owned();
+    let detour = Detour::to(source)
+        .map_err(|source| DecodeError::Spawn { program: program.clone().into(), source })?;
+    let mut log = Log::default();
+    if let Some(Detour { url, .. }) = &detour {
+        let mut hidden = Command::new(&program);
+        hidden.args(command.get_args().map(|arg| if arg == source { url.as_ref() } else { arg }));
+        hidden.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command = hidden;
+        log = Log::of(url, source);
+    }
     // Whoever presses ctrl-C means this program, which ends its children itself, and blames no footage for it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -45,9 +58,10 @@ pub(crate) fn start(
         std::io::ErrorKind::NotFound => DecodeError::FfmpegMissing { program: program.clone().into() },
         _ => DecodeError::Spawn { program: program.clone().into(), source },
     })?;
-    let log = Arc::new(Log::default());
+    let log = Arc::new(log);
     let stderr = child.stderr.take();
-    let mut process = Process { child, log: Arc::clone(&log), source_name: redact(source), listener: None };
+    let source_name = redact(source);
+    let mut process = Process { child, log: Arc::clone(&log), source_name, listener: None, _detour: detour };
     let listen = move || {
         if let Some(stderr) = stderr {
             log.drain(stderr, |line| on_line(&log, line));
