@@ -23,7 +23,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     DecodeError, Ffmpeg, Slots,
-    log::{Log, Shown, shown, to_us},
+    log::{Log, Shown, Unhurried, shown, to_us},
     process::{self, Process},
     scaling, source,
 };
@@ -217,9 +217,7 @@ impl Wanted {
         source::input(&mut command, &self.recording.source, ffmpeg.options.stall);
         command.map("0:V:0").args(["-filter_threads", "1", "-vf", &self.filters()]);
         // Flushed packets, so that no picture waits in FFmpeg's buffer for the next.
-        command.fps_mode("passthrough").args(["-flush_packets", "1"]).format("rawvideo");
-        // Pictures go straight into the pipe, in one piece.
-        command.args(["-avioflags", "direct"]).output("-");
+        command.fps_mode("passthrough").args(["-flush_packets", "1"]).format("rawvideo").output("-");
 
         let tally = Arc::new(Tally::default());
         let (mark, marks) = bounded(MARKS);
@@ -234,17 +232,24 @@ impl Wanted {
             tally: Arc::clone(&tally),
         };
         let mut listener = Some(listener);
-        let mut process =
-            process::start(command, &self.recording.source, Stdio::null(), move |log, line| {
+        let (arrived, arrival) = bounded(1);
+        let mut process = process::start_heard(
+            command,
+            &self.recording.source,
+            Stdio::null(),
+            move |stderr| Unhurried::new(stderr, arrival),
+            move |log, line| {
                 log.live();
                 if let Some(listener) = &mut listener {
                     listener.hear(line);
                 }
-            })?;
+            },
+        )?;
         let (send, frames) = bounded(AHEAD);
         if let Some(stdout) = process.stdout() {
             let parts = scaling::parts(&self.picture, self.recording.frame_size);
-            let pipe = Pipe { picture: self.picture, parts, marks, send, log: Arc::clone(&process.log) };
+            let log = Arc::clone(&process.log);
+            let pipe = Pipe { picture: self.picture, parts, arrived, marks, send, log };
             let tally = Arc::clone(&tally);
             #[cfg(target_os = "linux")]
             // It goes on with a small one as well.
@@ -385,6 +390,8 @@ struct Pipe {
     picture: Picture,
     /// What of a picture is in the pipe; the rest is blank.
     parts: Vec<Range<usize>>,
+    /// Told of every picture, since its mark is wanted now.
+    arrived: Sender<()>,
     marks: Receiver<Mark>,
     send: Sender<Frame>,
     log: Arc<Log>,
@@ -409,6 +416,8 @@ impl Pipe {
                     _ => self.log.live(),
                 }
             }
+            // It need not be told twice.
+            let _ = self.arrived.try_send(());
             let Ok(mark) = self.marks.recv() else { return Ok(()) };
             if mark.keep {
                 let data = Pixels::lent(std::mem::replace(&mut data, fresh()), home.clone());

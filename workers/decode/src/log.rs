@@ -2,12 +2,15 @@
 
 use std::{
     collections::VecDeque,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+
+use crossbeam_channel::Receiver;
 
 use crate::source::redact;
 
@@ -29,6 +32,37 @@ pub(crate) struct Log {
 struct Complaints {
     last: VecDeque<String>,
     broke_off: Option<String>,
+}
+
+/// Standard error, read when something is wanted of it or has gathered: FFmpeg writes each line in up to seven pieces, and
+/// whoever waited for every one would be woken up twenty times a frame.
+pub(crate) struct Unhurried<R> {
+    stderr: R,
+    wanted: Receiver<()>,
+    is_empty: bool,
+}
+
+impl<R: Read> Unhurried<R> {
+    /// Within this time far less gathers than a pipe holds, 64 KiB: FFmpeg says some 250 bytes of a frame, and decodes a
+    /// few thousand a second at most.
+    const GATHERING: Duration = Duration::from_millis(20);
+
+    /// Reads `stderr` whenever `wanted` tells, and ever again without; as it comes once `wanted` has ended.
+    pub(crate) fn new(stderr: R, wanted: Receiver<()>) -> Self {
+        Self { stderr, wanted, is_empty: false }
+    }
+}
+
+impl<R: Read> Read for Unhurried<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.is_empty {
+            // Whether it was told, may expect no more, or has waited for long enough, it reads.
+            let _ = self.wanted.recv_timeout(Self::GATHERING);
+        }
+        let got = self.stderr.read(bytes)?;
+        self.is_empty = got < bytes.len();
+        Ok(got)
+    }
 }
 
 /// One line about one frame from a `showinfo` filter.
@@ -149,11 +183,11 @@ pub(crate) fn to_us(pts: i64, (num, den): (i64, i64)) -> i64 {
 }
 
 /// Reads up to the next CR or LF, keeping no more than [`LINE_BYTES`]. False at the end.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     let mut any = false;
     loop {
         let available = match reader.fill_buf() {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other?,
         };
         if available.is_empty() {
@@ -173,6 +207,10 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<b
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use crossbeam_channel::bounded;
+
     use super::*;
 
     #[test]
@@ -196,6 +234,32 @@ mod tests {
         assert_eq!(to_us(1, (1001, 30_000)), 33_366);
         assert_eq!(to_us(-1, (1, 3)), -333_334);
         assert_eq!(to_us(i64::MAX, (1, 1)), i64::MAX);
+    }
+
+    #[test]
+    fn whether_asked_or_not_all_is_heard() {
+        for tells in [false, true] {
+            let (heard, mut written) = io::pipe().unwrap();
+            let (tell, told) = bounded(1);
+            let mut lines = 0;
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    for piece in
+                        (0..200).flat_map(|number| ["line ".to_owned(), number.to_string(), "\n".to_owned()])
+                    {
+                        written.write_all(piece.as_bytes()).unwrap();
+                        if tells {
+                            let _ = tell.try_send(());
+                        }
+                    }
+                });
+                Log::default().drain(Unhurried::new(heard, told), |line| {
+                    assert_eq!(line, format!("line {lines}"));
+                    lines += 1;
+                });
+            });
+            assert_eq!(lines, 200);
+        }
     }
 
     #[test]

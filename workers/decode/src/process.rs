@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::Arc,
     thread,
     time::Duration,
@@ -37,6 +37,17 @@ pub(crate) fn start(
     command: FfmpegCommand,
     source: &str,
     stdin: Stdio,
+    on_line: impl FnMut(&Log, &str) + Send + 'static,
+) -> Result<Process, DecodeError> {
+    start_heard(command, source, stdin, |stderr| stderr, on_line)
+}
+
+/// The same, with standard error read by what `ear` makes of it.
+pub(crate) fn start_heard<R: Read>(
+    command: FfmpegCommand,
+    source: &str,
+    stdin: Stdio,
+    ear: impl FnOnce(ChildStderr) -> R + Send + 'static,
     mut on_line: impl FnMut(&Log, &str) + Send + 'static,
 ) -> Result<Process, DecodeError> {
     let mut command = Command::from(command);
@@ -64,7 +75,7 @@ pub(crate) fn start(
     let mut process = Process { child, log: Arc::clone(&log), source_name, listener: None, _detour: detour };
     let listen = move || {
         if let Some(stderr) = stderr {
-            log.drain(stderr, |line| on_line(&log, line));
+            log.drain(ear(stderr), |line| on_line(&log, line));
         }
     };
     process.listener = Some(spawn("ffmpeg-log", listen)?);
