@@ -214,10 +214,16 @@ fn sorted_out(
 /// the lower index wins a tie.
 fn likeliest(scores: impl Iterator<Item = f32>) -> (u16, Confidence) {
     let mut best = (0, Confidence(0));
+    let mut least = before_rounding(best.1);
     for (class, score) in (0..=u16::MAX).zip(scores) {
+        // Most are far below, and rounding takes its time.
+        if score < least {
+            continue;
+        }
         let confidence = Confidence::from_unit(score);
         if confidence > best.1 {
             best = (class, confidence);
+            least = before_rounding(confidence);
         }
     }
     best
