@@ -22,6 +22,7 @@ use crate::{
         status::StatusArgs,
         track::TrackArgs,
         verify::VerifyArgs,
+        watch::WatchArgs,
         worker::WorkerArgs,
     },
     config::Settings,
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Tell of lanes, processes and cameras, and how far behind they are
     Status(StatusArgs),
+    /// Show the counts of a camera as they grow
+    Watch(WatchArgs),
     /// Count the recorded footage of a camera once more in one process, and compare every row
     Verify(VerifyArgs),
     /// Bring the PostgreSQL database that many machines share to the newest schema, and open months ahead

@@ -8,8 +8,8 @@ use std::{
 use anyhow::{Result, bail};
 use camcount_decode::Ffmpeg;
 use camcount_domain::{Lane, PassId, Priority};
-use camcount_queue::{InProcess, Queue};
-use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Stage, Workers, WorkersOptions, handlers};
+use camcount_queue::{InProcess, InProcessFeed, Queue};
+use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Stage, Telling, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
 use camcount_store::{Scope, Store};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -43,6 +43,8 @@ pub(crate) async fn run(
         blobs: Arc::clone(&data.blobs),
         footage,
         detectors,
+        // Nobody watches.
+        telling: Telling::over(Arc::new(InProcessFeed::default())),
         meter: Arc::new(Meter::default()),
     };
     let options = WorkersOptions {

@@ -5,7 +5,7 @@
 
 use std::sync::{
     LazyLock,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use anyhow::{Context, Result};
@@ -20,6 +20,8 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 static ASKED: LazyLock<watch::Sender<u32>> = LazyLock::new(|| watch::Sender::new(0));
 static HEEDED: AtomicUsize = AtomicUsize::new(0);
+/// Whether stopping takes no time and leaves nothing undone.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Starts to listen.
 pub(crate) fn listen() -> Result<()> {
@@ -34,7 +36,7 @@ pub(crate) fn listen() -> Result<()> {
             if HEEDED.load(Ordering::SeqCst) == 0 {
                 std::process::exit(i32::from(INTERRUPTED));
             }
-            if *ASKED.borrow() == 0 {
+            if *ASKED.borrow() == 0 && !QUIET.load(Ordering::SeqCst) {
                 eprintln!("stopping; what is done is kept (again to stop at once)");
             }
             ASKED.send_modify(|times| *times += 1);
@@ -50,6 +52,12 @@ pub(crate) struct Heeding;
 pub(crate) fn heed() -> Heeding {
     HEEDED.fetch_add(1, Ordering::SeqCst);
     Heeding
+}
+
+/// As [`heed`], for whoever only shows something: there is nothing to say about stopping that.
+pub(crate) fn heed_quietly() -> Heeding {
+    QUIET.store(true, Ordering::SeqCst);
+    heed()
 }
 
 impl Drop for Heeding {

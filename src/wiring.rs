@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use camcount_queue::{BrokerOptions, Queue, connect};
+use camcount_queue::{BrokerOptions, Feed, Queue, connect, connect_feed};
 
 use crate::{config::Config, place::Place};
 
@@ -14,6 +14,8 @@ pub(crate) struct Wiring {
     pub place: Place,
     /// Jobs on their way.
     pub queue: Arc<dyn Queue>,
+    /// Counts on their way to whoever watches.
+    pub feed: Arc<dyn Feed>,
 }
 
 impl Wiring {
@@ -22,6 +24,12 @@ impl Wiring {
         let place = Place::shared(config).await?;
         let options = BrokerOptions { timing: config.lease, ..BrokerOptions::default() };
         let queue = connect(config.broker_url()?, options).await?;
-        Ok(Self { place, queue })
+        let feed = feed(config).await?;
+        Ok(Self { place, queue, feed })
     }
+}
+
+/// The live feed, which the broker that carries jobs carries too.
+pub(crate) async fn feed(config: &Config) -> Result<Arc<dyn Feed>> {
+    Ok(connect_feed(config.broker_url()?, &BrokerOptions::default().name).await?)
 }

@@ -15,6 +15,7 @@ pub(crate) mod scheduler;
 pub(crate) mod status;
 pub(crate) mod track;
 pub(crate) mod verify;
+pub(crate) mod watch;
 pub(crate) mod worker;
 
 use std::{io::Write, process::ExitCode};
@@ -57,6 +58,7 @@ async fn obey(command: Command, config: &Config) -> Result<ExitCode> {
         Command::Scheduler(args) => scheduler::run(&args, config).await,
         Command::Worker(args) => worker::run(&args, config).await,
         Command::Verify(args) => verify::run(&args, config).await,
+        Command::Watch(args) => watch::run(&args, config).await,
         Command::Status(args) => status::run(&args, config).await,
         Command::Migrate(args) => migrate::migrate(&args, config).await,
         Command::Partitions(command) => migrate::partitions(&command, config).await,

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use camcount_blob::{BlobError, Blobs, Put};
 use camcount_decode::Ffmpeg;
 use camcount_domain::{Camera, DetectSegment, Lane, Pass, PassId, Priority, Seq};
-use camcount_queue::{InProcess, Queue};
-use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Workers, WorkersOptions, handlers};
+use camcount_queue::{InProcess, InProcessFeed, Queue};
+use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Telling, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
 use camcount_store::{Outcome, PassState, Rows, Scope};
 use clap::Args;
@@ -211,6 +211,8 @@ impl<'p> Anew<'p> {
             blobs,
             footage: Ffmpeg::new(self.config.ffmpeg.clone()),
             detectors: Detectors::loaded_by(Arc::new(loader)),
+            // Nobody watches.
+            telling: Telling::over(Arc::new(InProcessFeed::default())),
             meter: Arc::new(Meter::default()),
         };
         let options = WorkersOptions {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use camcount_decode::Ffmpeg;
 use camcount_domain::Lane;
 use camcount_queue::Queue;
-use camcount_runtime::{Detectors, Meter, Ports, Workers, WorkersOptions, handlers};
+use camcount_runtime::{Detectors, Meter, Ports, Telling, Workers, WorkersOptions, handlers};
 use clap::Args;
 use tokio::time::{Instant, sleep_until};
 
@@ -130,6 +130,7 @@ pub(crate) async fn start(
         blobs: Arc::clone(&wiring.place.blobs),
         footage,
         detectors: Detectors::loaded_by(Arc::new(loader)),
+        telling: Telling::over(Arc::clone(&wiring.feed)),
         meter: Arc::new(Meter::default()),
     };
     let options = WorkersOptions { slots, drain, ..WorkersOptions::default() };

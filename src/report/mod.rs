@@ -6,7 +6,9 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use camcount_domain::{CoverageBucket, LineBucket, MediaTime, Ruleset, SegmentCounts, Visit, ZoneBucket};
+use camcount_domain::{
+    CoverageBucket, InOut, LineBucket, MediaTime, Ruleset, SegmentCounts, Visit, ZoneBucket,
+};
 use camcount_store::{PassProgress, Store};
 use clap::ValueEnum;
 use futures::TryStreamExt;
@@ -61,15 +63,17 @@ pub(crate) struct LineReport {
     pub by_class: BTreeMap<String, InOut>,
 }
 
-/// Crossings both ways.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct InOut {
-    /// Inwards.
-    #[serde(rename = "in")]
-    pub count_in: i64,
-    /// Outwards.
-    #[serde(rename = "out")]
-    pub count_out: i64,
+impl LineReport {
+    /// The line called `name`, of crossings by line and class.
+    pub(crate) fn of(name: &str, crossings: &BTreeMap<(String, String), InOut>) -> Self {
+        let mut report = Self { name: name.to_owned(), ..Self::default() };
+        for ((_, class), counts) in crossings.iter().filter(|((line, _), _)| line == name) {
+            report.count_in += counts.count_in;
+            report.count_out += counts.count_out;
+            report.by_class.insert(class.clone(), *counts);
+        }
+        report
+    }
 }
 
 /// The counts of one zone.
@@ -243,23 +247,11 @@ impl Tally {
             camera: heading.camera.clone(),
             ruleset: self.rules.version().0,
             model: heading.model.clone(),
-            lines: self.rules.lines.iter().map(|line| self.line_report(&line.name)).collect(),
+            lines: self.rules.lines.iter().map(|line| LineReport::of(&line.name, &self.lines)).collect(),
             zones: self.rules.zones.iter().map(|zone| self.zone_report(&zone.name)).collect(),
             coverage: Coverage { observed_s: seconds(self.observed_us), gap_s: seconds(self.gap_us) },
             segments,
         }
-    }
-
-    fn line_report(&self, name: &str) -> LineReport {
-        let mut report = LineReport { name: name.to_owned(), ..LineReport::default() };
-        for ((line, class), counts) in &self.lines {
-            if line == name {
-                report.count_in += counts.count_in;
-                report.count_out += counts.count_out;
-                report.by_class.insert(class.clone(), *counts);
-            }
-        }
-        report
     }
 
     fn zone_report(&self, name: &str) -> ZoneReport {
@@ -299,7 +291,7 @@ impl From<PassProgress> for Segments {
 }
 
 /// Microseconds as seconds.
-fn seconds(us: i64) -> f64 {
+pub(crate) fn seconds(us: i64) -> f64 {
     us as f64 / 1e6
 }
 

@@ -74,6 +74,12 @@ fn cameras_of_one_name_are_not_mixed() {
     assert!(error.contains("street") && error.contains("--name"), "{error}");
 }
 
+#[test]
+fn there_is_nothing_to_watch_in_a_data_folder() {
+    let error = Camcount::new().fails(2, ["watch", "gate"]);
+    assert!(error.contains("camcount counts") && error.contains("NATS_URL"), "{error}");
+}
+
 /// Like `camcount completions bash | head -0`.
 #[test]
 fn a_reader_who_leaves_is_no_failure() {

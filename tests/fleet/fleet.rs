@@ -133,6 +133,15 @@ impl Fleet {
         Process { child: Some(command.spawn().unwrap()) }
     }
 
+    /// Starts a command that prints for as long as it runs, into the file of that name that ends with `.out`.
+    pub(crate) fn printing<S: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = S>) -> Process {
+        let file = |ending| File::create(self.path(&format!("{name}.{ending}"))).unwrap();
+        let mut command = self.command(args);
+        let child =
+            command.env("CAMCOUNT_LOG", "info").stdout(file("out")).stderr(file("log")).spawn().unwrap();
+        Process { child: Some(child) }
+    }
+
     /// A registered camera with the demo's street as its footage, in segments of `segment_s`.
     pub(crate) async fn street(&self, name: &str, video: &Path, segment_s: i64) -> CameraId {
         let folder = self.path(name);

@@ -17,6 +17,7 @@ mod starting;
 mod traces;
 mod upkeep;
 mod verifying;
+mod watching;
 #[path = "../../jobs/blob/src/s3/tests/weed.rs"]
 #[allow(dead_code, reason = "the bucket's own tests use the rest")]
 mod weed;

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use camcount_blob::{Blobs, Folder};
 use camcount_decode::Ffmpeg;
 use camcount_domain::{CameraId, Lane, MediaSpan, MediaTime, Priority, Recording};
-use camcount_queue::{BrokerOptions, Queue};
-use camcount_runtime::{CountHandler, Detectors, Handlers, Meter, Ports, Workers, WorkersOptions};
+use camcount_queue::{BrokerOptions, InProcessFeed, Queue};
+use camcount_runtime::{CountHandler, Detectors, Handlers, Meter, Ports, Telling, Workers, WorkersOptions};
 use camcount_scheduler::Reconciler;
 use camcount_store::{Month, Overview, Postgres, Scope, Store, test_database::TestDatabase};
 use futures::{StreamExt, stream};
@@ -88,6 +88,7 @@ fn start_workers(queue: &Arc<dyn Queue>, store: &Arc<Postgres>, blobs: &Arc<Fold
         blobs: Arc::clone(blobs) as Arc<dyn Blobs>,
         footage: Ffmpeg::default(),
         detectors: Detectors::default(),
+        telling: Telling::over(Arc::new(InProcessFeed::default())),
         meter: Arc::new(Meter::default()),
     });
     // A hundred segments a second, a fifth of a second each.

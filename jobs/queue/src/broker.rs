@@ -130,29 +130,35 @@ pub struct Different {
 /// When the address cannot be read, nobody answers there, the broker is too old, or lanes of that name are set up
 /// otherwise there.
 pub async fn connect(url: &str, options: BrokerOptions) -> Result<Arc<dyn Queue>, ConnectError> {
-    let address: Address = url.parse()?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if options.name.is_empty() || !options.name.chars().all(allowed) {
-        return Err(ConnectError::Name { name: options.name });
-    }
-    // Whoever is first decides for the process; if that was somebody else, his will do as well.
-    let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
+    let address = address(url, &options.name)?;
     Ok(match address.kind {
         Kind::Nats => Arc::new(JetStream::connect(address, options).await?),
         Kind::Redis => Arc::new(Redis::connect(address, options).await?),
     })
 }
 
+/// The broker at `url`, where everything is called `name`.
+pub(crate) fn address(url: &str, name: &str) -> Result<Address, ConnectError> {
+    let address = url.parse()?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(allowed) {
+        return Err(ConnectError::Name { name: name.to_owned() });
+    }
+    // Whoever is first decides for the process; if that was somebody else, his will do as well.
+    let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
+    Ok(address)
+}
+
 /// Where a broker is. Shown without user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    kind: Kind,
+    pub(crate) kind: Kind,
     /// At least one.
     pub(crate) servers: Vec<Url>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Nats,
     Redis,
 }

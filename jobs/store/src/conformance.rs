@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a failed expectation is a panic, as in any test
 
 mod leases;
+mod live;
 mod registry;
 mod rollups;
 
@@ -43,6 +44,8 @@ pub async fn all<F: Future<Output = Arc<dyn Store>>>(empty: impl Fn() -> F) {
     names_are_in_the_order_of_their_bytes(&*empty().await).await;
     a_ruleset_and_a_state_come_back_as_they_were(&*empty().await).await;
     leases::all(&empty).await;
+    live::what_was_counted_so_far_is_as_of_the_cursor(&*empty().await).await;
+    live::looking_while_others_commit_sees_one_moment(empty().await).await;
     registry::all(&empty).await;
     rollups::all(&empty).await;
     recorded::footage_ends_where_its_last_recording_does(&*empty().await).await;

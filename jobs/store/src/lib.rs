@@ -8,6 +8,7 @@
 pub mod conformance;
 mod error;
 mod leases;
+mod live;
 mod model;
 mod overview;
 mod port;
@@ -24,6 +25,7 @@ mod upkeep;
 
 pub use error::StoreError;
 pub use leases::{HeldLease, Leases};
+pub use live::{Live, SoFar};
 pub use model::{Model, ModelUse, Registered};
 pub use overview::{Behind, CameraTally, Overview};
 pub use port::{

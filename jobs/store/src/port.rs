@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Leases, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, ScalingLog, StoreError,
+    Leases, Live, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, ScalingLog, StoreError,
     UpkeepTimes,
 };
 
@@ -202,7 +202,7 @@ pub struct CameraEvent {
 /// The truth. Every verb is atomic, and safe to repeat. Areas of their own are traits of their own.
 #[async_trait]
 pub trait Store:
-    Leases + Recorded + Overview + Registry + Rollups + ScalingLog + UpkeepTimes + Send + Sync + 'static
+    Leases + Live + Recorded + Overview + Registry + Rollups + ScalingLog + UpkeepTimes + Send + Sync + 'static
 {
     /// Makes a camera known, or renames it.
     async fn register_camera(&self, camera: &Camera) -> Result<(), StoreError>;

@@ -51,6 +51,11 @@ pub(crate) struct Occupancy {
 }
 
 impl Occupancy {
+    /// Objects inside at the last frame.
+    pub(crate) fn now(&self) -> i64 {
+        self.now
+    }
+
     /// The row of the bucket that starts at `start`.
     pub(crate) fn row<'a>(
         &self,

@@ -110,6 +110,12 @@ impl Counter {
         *self = Self::new(end);
     }
 
+    /// How many objects are inside each zone at the last frame, in the order of the rules' zones; nothing before the
+    /// first frame.
+    pub fn inside(&self) -> impl Iterator<Item = i64> {
+        self.occupancy.iter().map(Occupancy::now)
+    }
+
     /// Accounts for the time since the last frame.
     fn pass_time(&mut self, rules: &Rules, covered: Covered, out: &mut SegmentCounts) {
         add_coverage(out, covered);

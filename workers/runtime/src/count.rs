@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use camcount_blob::{BlobError, detections};
 use camcount_domain::{
-    Continuity, CountPass, DetectSegment, Failure, Pass, PassId, SegmentCounts, SegmentDetections,
+    Continuity, CountPass, DetectSegment, Failure, Pass, PassId, SegmentCounted, SegmentCounts,
+    SegmentDetections,
 };
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
@@ -101,7 +102,7 @@ impl CountHandler {
     /// Folds one segment and commits it. Returns whether another may follow.
     async fn count_one(&self, pass: &PassId, next: NextFold) -> Result<bool, Failure> {
         let seq = next.segment.seq;
-        let Some((counts, state)) = self.fold(next).await? else { return Ok(false) };
+        let Some(Folded { counts, state, news }) = self.fold(pass, next).await? else { return Ok(false) };
         let _committing = self.ports.meter.at(Stage::Committing);
         let commit = SegmentCommit { pass, seq, counts: &counts, state: &state };
         let committing = self.ports.store.commit_segment(commit).instrument(tracing::info_span!("commit"));
@@ -110,6 +111,8 @@ impl CountHandler {
                 metrics::counter!("camcount_segments_counted_total").increment(1);
                 metrics::counter!("camcount_crossings_total").increment(counts.crossings.len() as u64);
                 tracing::debug!(%seq, crossings = counts.crossings.len(), "segment counted");
+                // After the commit and never before: what is told is true.
+                self.ports.telling.tell(news);
                 Ok(true)
             }
             // Another worker is at it; the store says who comes next.
@@ -117,8 +120,8 @@ impl CountHandler {
         }
     }
 
-    /// Folds one segment: its counts and the state after it; `None` when it must be looked at again first.
-    async fn fold(&self, next: NextFold) -> Result<Option<(SegmentCounts, Vec<u8>)>, Failure> {
+    /// Folds one segment; `None` when it must be looked at again first.
+    async fn fold(&self, pass: &PassId, next: NextFold) -> Result<Option<Folded>, Failure> {
         let _folding = self.ports.meter.at(Stage::Folding);
         let found = match &next.outcome {
             Outcome::Detected(artifact) => match self.detections(&next, artifact).await? {
@@ -128,14 +131,25 @@ impl CountHandler {
             Outcome::Quarantined(_) => None,
         };
         // Long segments take a while, and leases are extended meanwhile.
-        let folded = tokio::task::spawn_blocking(move || fold(next, found)).await;
+        let pass = pass.clone();
+        let folded = tokio::task::spawn_blocking(move || fold(pass, next, found)).await;
         folded.map_err(Failure::retry)?.map(Some).map_err(Failure::discard)
     }
 }
 
+/// What folding a segment gives.
+struct Folded {
+    counts: SegmentCounts,
+    /// The fold's state after it.
+    state: Vec<u8>,
+    /// What is told once it is committed.
+    news: SegmentCounted,
+}
+
 /// Folds what was found in a segment; `None` when it was given up.
-fn fold(next: NextFold, found: Option<SegmentDetections>) -> Result<(SegmentCounts, Vec<u8>), BadFold> {
+fn fold(id: PassId, next: NextFold, found: Option<SegmentDetections>) -> Result<Folded, BadFold> {
     let NextFold { pass, ruleset, detector, segment, recording, state, last, .. } = next;
+    let zones = ruleset.zones.clone();
     let rules = FoldRules::new(
         ruleset,
         &detector.classes,
@@ -159,8 +173,18 @@ fn fold(next: NextFold, found: Option<SegmentDetections>) -> Result<(SegmentCoun
     if last == Some(segment.seq) {
         fold.finish(&rules, segment.span.end, &mut counts);
     }
-    let state = fold.to_bytes()?;
-    Ok((counts, state))
+    let news = SegmentCounted {
+        camera: pass.camera,
+        pass: id,
+        ruleset: pass.ruleset,
+        detector: pass.detector,
+        seq: segment.seq,
+        span: segment.span,
+        lines: counts.lines.clone(),
+        zones: fold.inside(&zones),
+        coverage: counts.coverage.clone(),
+    };
+    Ok(Folded { state: fold.to_bytes()?, counts, news })
 }
 
 #[async_trait]

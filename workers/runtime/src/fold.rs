@@ -3,7 +3,8 @@
 
 use camcount_count::{Counter, Rules};
 use camcount_domain::{
-    Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, TrackedFrame,
+    Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, TrackedFrame, Zone,
+    ZoneInside,
 };
 use camcount_track::Tracker;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,16 @@ impl Fold {
         }
         self.counter.step(&rules.rules, &tracked, detected, continuity, counts);
         Some(tracked)
+    }
+
+    /// How many objects are inside each of the rules' zones, as of the last frame.
+    #[must_use]
+    pub fn inside(&self, zones: &[Zone]) -> Vec<ZoneInside> {
+        // When footage ends, everybody has left; what was lost or never seen is not known.
+        let known = self.last.is_some() && !self.lost;
+        let mut inside = self.counter.inside();
+        let inside = zones.iter().map(|zone| (zone, inside.next().unwrap_or_default()));
+        inside.map(|(zone, n)| ZoneInside { zone: zone.name.clone(), inside: known.then_some(n) }).collect()
     }
 
     /// Goes over footage that cannot be looked at: until the next frame nothing is known, however soon it comes.

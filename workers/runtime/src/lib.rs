@@ -12,6 +12,7 @@ mod lease;
 mod look;
 mod meter;
 mod opened;
+mod telling;
 mod trace;
 mod trouble;
 mod workers;
@@ -28,6 +29,7 @@ pub use fold::{BadFold, Fold, FoldRules};
 pub use handler::{Handler, Handlers, Run};
 pub use meter::{Meter, Stage};
 pub use opened::opened;
+pub use telling::Telling;
 pub use workers::{JobEnd, Workers, WorkersOptions};
 
 /// What handlers work with.
@@ -41,7 +43,9 @@ pub struct Ports {
     pub footage: Ffmpeg,
     /// The detectors that this process has loaded.
     pub detectors: Detectors,
-    /// What has been done, for people who watch.
+    /// The way to those who watch from elsewhere.
+    pub telling: Telling,
+    /// What has been done, for people who watch here.
     pub meter: Arc<Meter>,
 }
 

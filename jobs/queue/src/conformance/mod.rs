@@ -4,6 +4,7 @@
 // These are tests, also where they are built as a feature for another crate's tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod feed;
 mod jobs;
 mod leases;
 

@@ -12,15 +12,13 @@ mod lanes;
 mod pull;
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_nats::{
-    Client, ConnectOptions, Event, Request, ServerAddr,
+    Client, Request,
     datetime::DateTime,
     jetstream::{
         self,
@@ -31,22 +29,16 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use camcount_domain::{Job, Lane};
-use percent_encoding::percent_decode_str;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     BrokerOptions, ConnectError, Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Token,
     Verdict,
-    broker::{ANSWERS_WITHIN, Address, LONGEST_WAIT},
+    broker::{Address, LONGEST_WAIT},
     message,
+    nats::Nats,
     waiting::LaneTasks,
 };
-
-/// The first version that tells why it refuses what it refuses, and takes a reason for giving a message up.
-const OLDEST_SERVER: (&str, [i64; 3]) = ("2.11.0", [2, 11, 0]);
-
-/// A silent connection is asked whether it is alive this often; the second time in vain it is made again.
-const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// What the server calls a full stream. That of one subject was ruled out before.
 const STREAM_FULL: u64 = 10077;
@@ -89,31 +81,7 @@ struct Held {
 
 impl JetStream {
     pub(crate) async fn connect(address: Address, options: BrokerOptions) -> Result<Self, ConnectError> {
-        let broker = address.to_string();
-        let unreachable = |source: BoxError| ConnectError::Unreachable { broker: broker.clone(), source };
-        let (connected, connections) = watch::channel(0);
-        let client = client_options(&address)
-            .map_err(&unreachable)?
-            .name(&options.name)
-            .connection_timeout(ANSWERS_WITHIN)
-            .request_timeout(Some(ANSWERS_WITHIN))
-            .ping_interval(PING_EVERY)
-            .event_callback(move |event| {
-                match event {
-                    Event::Connected => connected.send_modify(|times| *times += 1),
-                    Event::Disconnected => tracing::warn!("lost the connection to NATS; connecting again"),
-                    other => tracing::debug!(event = %other, "NATS"),
-                }
-                std::future::ready(())
-            })
-            .connect(server_addresses(&address).map_err(&unreachable)?)
-            .await
-            .map_err(|error| unreachable(error.into()))?;
-        let (needed, [major, minor, patch]) = OLDEST_SERVER;
-        if !client.is_server_compatible(major, minor, patch) {
-            let version = client.server_info().version;
-            return Err(ConnectError::TooOld { broker, version, needed });
-        }
+        let Nats { client, broker, connections } = Nats::connect(&address, &options.name).await?;
         let context = jetstream::new(client.clone());
         let shared = Shared { client, context, options, broker, connections, held: Mutex::default() };
         for lane in Lane::ALL {
@@ -124,29 +92,6 @@ impl JetStream {
         }
         Ok(Self { shared: Arc::new(shared), tasks: LaneTasks::default() })
     }
-}
-
-/// User and password, or a token alone, as they stand in the first address.
-fn client_options(address: &Address) -> Result<ConnectOptions, BoxError> {
-    let Some(url) = address.servers.first() else { return Ok(ConnectOptions::new()) };
-    let plain = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
-    Ok(match (url.username(), url.password()) {
-        ("", None) => ConnectOptions::new(),
-        (token, None) => ConnectOptions::with_token(plain(token)?),
-        (user, Some(password)) => ConnectOptions::with_user_and_password(plain(user)?, plain(password)?),
-    })
-}
-
-/// Without user and password: the client has no use for them there, and logs addresses.
-fn server_addresses(address: &Address) -> Result<Vec<ServerAddr>, BoxError> {
-    let bare = |url: &url::Url| {
-        let mut url = url.clone();
-        // These fail for addresses without a host only, of which there are none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Ok(ServerAddr::from_url(url)?)
-    };
-    address.servers.iter().map(bare).collect()
 }
 
 impl Shared {

@@ -15,6 +15,7 @@
 //!
 //! The braces keep the keys of a lane on one server of a Redis Cluster.
 
+mod connected;
 mod poll;
 mod setup;
 
@@ -22,15 +23,13 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camcount_domain::{Job, Lane};
-use redis::{
-    Client, FromRedisValue, RedisError, Script, ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
+use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation, aio::ConnectionManager};
 
+pub(crate) use self::connected::Connected;
 use crate::{
     BrokerOptions, ConnectError, Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Token,
     Verdict,
-    broker::{ANSWERS_WITHIN, Address, LONGEST_WAIT},
+    broker::{Address, LONGEST_WAIT},
     message,
     waiting::LaneTasks,
 };
@@ -69,22 +68,7 @@ struct Scripts {
 
 impl Redis {
     pub(crate) async fn connect(address: Address, options: BrokerOptions) -> Result<Self, ConnectError> {
-        let broker = address.to_string();
-        let unreachable =
-            |error: RedisError| ConnectError::Unreachable { broker: broker.clone(), source: error.into() };
-        let url = address
-            .servers
-            .into_iter()
-            .next()
-            .ok_or_else(|| ConnectError::Address { reason: "it is empty".to_owned() })?;
-        let client = Client::open(url).map_err(unreachable)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(ANSWERS_WITHIN))
-            .set_response_timeout(Some(ANSWERS_WITHIN))
-            // Who asks is told at once, and asks again.
-            .set_number_of_retries(1);
-        let connection =
-            ConnectionManager::new_with_config(client.clone(), config).await.map_err(unreachable)?;
+        let Connected { client, connection, broker } = Connected::to(&address).await?;
         let scripts = Scripts {
             push: Script::new(include_str!("push.lua")),
             take: Script::new(include_str!("take.lua")),

@@ -1,10 +1,11 @@
-//! Lanes under real workers and in real brokers.
+//! Lanes under real workers, and lanes and feeds in real brokers.
 // A test may unwrap, and so may what it calls.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod autoscalers;
 mod bench;
 mod brokers;
+mod feeds;
 mod servers;
 mod settings;
 mod trouble;

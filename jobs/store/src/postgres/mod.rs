@@ -8,6 +8,7 @@ mod detections;
 mod footage;
 mod frames;
 mod leases;
+mod live;
 mod migrate;
 mod models;
 mod month;

@@ -5,6 +5,7 @@ mod commit;
 mod detections;
 mod footage;
 mod leases;
+mod live;
 mod models;
 mod overview;
 mod passes;

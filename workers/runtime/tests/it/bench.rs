@@ -10,8 +10,10 @@ use camcount_domain::{
     Pass, PassId, Priority, Rate, Recording, Ruleset, SegmentCounts, SegmentDetections, Seq,
     rules::RulesDraft,
 };
-use camcount_queue::Queue;
-use camcount_runtime::{CountHandler, DetectHandler, Detectors, Fold, FoldRules, Handler, Meter, Ports, Run};
+use camcount_queue::{Feed, InProcessFeed, Queue};
+use camcount_runtime::{
+    CountHandler, DetectHandler, Detectors, Fold, FoldRules, Handler, Meter, Ports, Run, Telling,
+};
 use camcount_store::{Artifact, Outcome, Scope, Sqlite, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,7 @@ pub(crate) struct Bench {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) footage: Ffmpeg,
     pub(crate) detect: Arc<dyn Detect>,
+    pub(crate) feed: Arc<InProcessFeed>,
     pub(crate) camera: CameraId,
     /// Set by [`Bench::open_pass`], as what follows.
     pub(crate) pass: PassId,
@@ -68,6 +71,7 @@ impl Bench {
             blobs,
             footage,
             detect,
+            feed: Arc::default(),
             camera: camera.id,
             pass,
             segments: 0,
@@ -117,6 +121,7 @@ impl Bench {
             blobs: Arc::clone(&self.blobs),
             footage: self.footage.clone(),
             detectors,
+            telling: Telling::over(Arc::clone(&self.feed) as Arc<dyn Feed>),
             meter: Arc::new(Meter::default()),
         }
     }

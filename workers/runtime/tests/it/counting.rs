@@ -16,7 +16,7 @@ use crate::{
     tally::Tally,
 };
 
-const SEGMENTS: i64 = 10;
+pub(crate) const SEGMENTS: i64 = 10;
 const SEGMENT_S: i64 = 4;
 
 /// Footage that nobody decodes.
@@ -47,7 +47,7 @@ async fn street_bench() -> Bench {
     bench
 }
 
-async fn detected() -> Bench {
+pub(crate) async fn detected() -> Bench {
     let bench = street_bench().await;
     for seq in 0..SEGMENTS {
         bench.keep(seq, &found(&bench, seq)).await;

@@ -17,3 +17,4 @@ mod objects;
 mod once;
 mod stopping;
 mod tally;
+mod telling;

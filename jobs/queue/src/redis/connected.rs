@@ -1,0 +1,40 @@
+//! A connection to Redis, which is made again by itself whenever it is lost.
+
+use redis::{
+    Client, RedisError,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+
+use crate::{
+    ConnectError,
+    broker::{ANSWERS_WITHIN, Address},
+};
+
+/// A connection and where it leads.
+#[derive(Clone)]
+pub(crate) struct Connected {
+    /// For connections of one's own.
+    pub(crate) client: Client,
+    /// Shared by all who ask and do not wait.
+    pub(crate) connection: ConnectionManager,
+    pub(crate) broker: String,
+}
+
+impl Connected {
+    pub(crate) async fn to(address: &Address) -> Result<Self, ConnectError> {
+        let broker = address.to_string();
+        let unreachable =
+            |error: RedisError| ConnectError::Unreachable { broker: broker.clone(), source: error.into() };
+        let url = address.servers.first();
+        let url = url.ok_or_else(|| ConnectError::Address { reason: "it is empty".to_owned() })?;
+        let client = Client::open(url.clone()).map_err(unreachable)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(ANSWERS_WITHIN))
+            .set_response_timeout(Some(ANSWERS_WITHIN))
+            // Who asks is told at once, and asks again.
+            .set_number_of_retries(1);
+        let connection =
+            ConnectionManager::new_with_config(client.clone(), config).await.map_err(unreachable)?;
+        Ok(Self { client, connection, broker })
+    }
+}

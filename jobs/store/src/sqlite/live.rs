@@ -1,0 +1,51 @@
+//! What passes have counted so far, counts and cursor as of one moment.
+
+use async_trait::async_trait;
+use camcount_domain::{MediaSpan, PassId};
+
+use super::Sqlite;
+use crate::{
+    Live, SoFar, StoreError,
+    live::{StoredCovered, StoredCursor, StoredInOut},
+};
+
+const CURSOR: &str = "SELECT p.next_seq, p.fold_state,
+        (SELECT s.end_us FROM segments s WHERE s.camera = p.camera AND s.seq = p.next_seq - 1
+            AND p.next_seq > p.first_seq) AS counted_us
+     FROM passes p WHERE p.id = ?1";
+
+const LINES: &str = "SELECT line, class, sum(count_in) AS count_in, sum(count_out) AS count_out
+     FROM line_buckets WHERE pass = ?1 AND start_us >= ?2 AND start_us < ?3 GROUP BY line, class";
+
+const COVERAGE: &str =
+    "SELECT coalesce(sum(observed_us), 0) AS observed_us, coalesce(sum(gap_us), 0) AS gap_us
+     FROM coverage WHERE pass = ?1 AND start_us >= ?2 AND start_us < ?3";
+
+#[async_trait]
+impl Live for Sqlite {
+    async fn so_far(&self, pass: &PassId, within: MediaSpan) -> Result<SoFar, StoreError> {
+        let failed = self.failed("read what was counted so far");
+        // What the first statement sees, the others see, for the log that is written ahead keeps it.
+        let mut tx = self.reader.begin().await.map_err(&failed)?;
+        let cursor: Option<StoredCursor> =
+            sqlx::query_as(CURSOR).bind(&pass.0).fetch_optional(&mut *tx).await.map_err(&failed)?;
+        let cursor = cursor.ok_or_else(|| StoreError::NoPass(pass.clone()))?;
+        let (start, end) = (within.start.0, within.end.0);
+        let lines: Vec<StoredInOut> = sqlx::query_as(LINES)
+            .bind(&pass.0)
+            .bind(start)
+            .bind(end)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(&failed)?;
+        let covered: StoredCovered = sqlx::query_as(COVERAGE)
+            .bind(&pass.0)
+            .bind(start)
+            .bind(end)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(&failed)?;
+        tx.commit().await.map_err(&failed)?;
+        Ok(cursor.with(lines, covered))
+    }
+}
