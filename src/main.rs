@@ -12,6 +12,7 @@ mod footage;
 mod heap;
 mod interrupt;
 mod leader_gauges;
+mod live;
 mod log;
 mod media_range;
 mod models;

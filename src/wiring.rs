@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use camcount_queue::{BrokerOptions, Feed, Queue, connect, connect_feed};
+use camcount_queue::{BrokerOptions, Counters, Feed, Queue, connect, connect_feed};
 
 use crate::{config::Config, place::Place};
 
@@ -32,4 +32,10 @@ impl Wiring {
 /// The live feed, which the broker that carries jobs carries too.
 pub(crate) async fn feed(config: &Config) -> Result<Arc<dyn Feed>> {
     Ok(connect_feed(config.broker_url()?, &BrokerOptions::default().name).await?)
+}
+
+/// The counters of the day, where a Redis is named. It may be away: they are a copy, and done without.
+pub(crate) fn counters(config: &Config) -> Result<Option<Counters>> {
+    let url = config.counters_url();
+    Ok(url.map(|url| Counters::at(url, &BrokerOptions::default().name)).transpose()?)
 }

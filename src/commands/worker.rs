@@ -15,10 +15,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     config::Config,
     interrupt::{self, INTERRUPTED},
+    live::Counting,
     models::Loader,
     role::Role,
     upkeep::with_upkeep,
-    wiring::Wiring,
+    wiring::{self, Wiring},
 };
 
 const EXAMPLES: &str = "\
@@ -124,13 +125,18 @@ pub(crate) async fn start(
     if slots.iter().any(|(lane, _)| matches!(lane, Lane::Detect | Lane::DetectBackfill)) {
         tokio::task::block_in_place(|| footage.check())?;
     }
+    let mut telling = Telling::over(Arc::clone(&wiring.feed));
+    if let Some(counters) = wiring::counters(config)? {
+        let counting = Counting::new(Arc::clone(&wiring.place.store), counters);
+        telling = telling.and("counters", Arc::new(counting));
+    }
     let loader = Loader::new(Arc::clone(&wiring.place.blobs), config.clone());
     let ports = Ports {
         store: Arc::clone(&wiring.place.store),
         blobs: Arc::clone(&wiring.place.blobs),
         footage,
         detectors: Detectors::loaded_by(Arc::new(loader)),
-        telling: Telling::over(Arc::clone(&wiring.feed)),
+        telling,
         meter: Arc::new(Meter::default()),
     };
     let options = WorkersOptions { slots, drain, ..WorkersOptions::default() };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this is tests")]
 
+mod counters;
 mod counting;
 mod fleet;
 mod leading;

@@ -88,6 +88,12 @@ pub enum Taken {
 }
 
 impl LiveCounts {
+    /// Nothing yet, before `next`.
+    #[must_use]
+    pub fn before(next: Seq) -> Self {
+        Self { next, counted_to: None, lines: BTreeMap::new(), zones: Vec::new(), observed_us: 0, gap_us: 0 }
+    }
+
     /// Adds the buckets of a segment that start `within`, if it is the next one.
     pub fn take(&mut self, counted: &SegmentCounted, within: MediaSpan) -> Taken {
         if counted.seq != self.next {
@@ -141,14 +147,7 @@ mod tests {
     #[test]
     fn each_segment_is_added_once_and_in_order() {
         let within = MediaSpan { start: MediaTime(10_000_000), end: MediaTime(40_000_000) };
-        let mut counts = LiveCounts {
-            next: Seq(0),
-            counted_to: None,
-            lines: BTreeMap::new(),
-            zones: Vec::new(),
-            observed_us: 0,
-            gap_us: 0,
-        };
+        let mut counts = LiveCounts::before(Seq(0));
         assert_eq!(counts.take(&counted(1), within), Taken::Ahead);
         assert_eq!(counts.take(&counted(0), within), Taken::Now);
         let door = ("door".to_owned(), "person".to_owned());

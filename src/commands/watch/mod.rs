@@ -11,9 +11,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use camcount_aggregate::Calendar;
-use camcount_domain::{Granularity, MediaSpan, MediaTime, SegmentCounted, Taken};
-use camcount_queue::Heard;
-use camcount_runtime::Fold;
+use camcount_domain::{LiveCounts, MediaSpan, MediaTime, PassId, Ruleset, SegmentCounted, Seq, Taken};
+use camcount_queue::{Counters, Day, Heard};
 use camcount_store::{CameraEntry, PassState, Postgres, PostgresOptions, Store};
 use clap::Args;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -22,7 +21,7 @@ use self::{
     screen::Screen,
     watched::{Watched, added},
 };
-use crate::{cli::Misuse, commands::camera::called, config::Config, interrupt, wall_clock, wiring};
+use crate::{cli::Misuse, commands::camera::called, config::Config, interrupt, live, wall_clock, wiring};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +75,7 @@ pub(crate) async fn run(args: &WatchArgs, config: &Config) -> Result<ExitCode> {
         since,
         within,
         passes: Vec::new(),
+        counters: wiring::counters(config)?,
         screen: Screen::new(args.json),
     };
     watch.read().await?;
@@ -127,11 +127,14 @@ impl Since {
         let from = |start| MediaSpan { start, end: MediaTime::MAX };
         match self.from {
             Some(start) => from(start),
-            None => {
-                let now = MediaTime(wall_clock::now().0);
-                self.calendar.period(Granularity::Day, now).unwrap_or_else(|| from(now))
-            }
+            None => self.today().map_or_else(|| from(MediaTime::MIN), |day| day.span),
         }
+    }
+
+    /// The day that it is, where that is watched.
+    fn today(&self) -> Option<Day> {
+        let now = MediaTime(wall_clock::now().0);
+        live::day(&self.calendar, now).filter(|_| self.from.is_none())
     }
 }
 
@@ -143,6 +146,8 @@ struct Watch {
     within: MediaSpan,
     /// In the order of their first segments.
     passes: Vec<Watched>,
+    /// A quicker way to the counts of today, where there is one.
+    counters: Option<Counters>,
     screen: Screen,
 }
 
@@ -154,8 +159,8 @@ impl Watch {
             if known.is_some_and(|known| self.passes[known].counts.next >= next) {
                 continue;
             }
-            let so_far = self.store.so_far(&id, self.within).await?;
-            let mut counts = so_far.counts;
+            let rules = self.store.ruleset(&pass.ruleset).await?;
+            let counts = self.counts(&id, &rules, next).await?;
             let finished = last.is_some_and(|last| next > last);
             if known.is_none()
                 && finished
@@ -165,10 +170,6 @@ impl Watch {
                 // It ended before all that is watched.
                 continue;
             }
-            let rules = self.store.ruleset(&pass.ruleset).await?;
-            // A state of another version of camcount tells nothing here, and counting goes on where it is known.
-            let fold = so_far.state.and_then(|state| Fold::from_bytes(&state).ok());
-            counts.zones = fold.map(|fold| fold.inside(&rules.zones)).unwrap_or_default();
             let watched = Watched { pass: id, rules, ruleset: pass.ruleset, detector: pass.detector, counts };
             let at = match known {
                 Some(known) => {
@@ -183,6 +184,35 @@ impl Watch {
             self.show(at, None)?;
         }
         Ok(())
+    }
+
+    /// What a pass has counted in what is watched, at least up to `next`: of today as the counters have it, where there
+    /// are some that are as far, and otherwise as the store has it.
+    async fn counts(&mut self, pass: &PassId, rules: &Ruleset, next: Seq) -> Result<LiveCounts> {
+        let today = self.since.today().filter(|day| day.span == self.within);
+        let of_today = self.counters.as_ref().zip(today.as_ref());
+        if let Some((counters, day)) = of_today {
+            match counters.read(pass, day).await {
+                Ok(Some(counts)) if counts.next >= next => return Ok(counts),
+                Ok(_) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(
+                        error,
+                        "counters are done without; what was counted is read from the store"
+                    );
+                    self.counters = None;
+                }
+            }
+        }
+        let zones = rules.zones.iter().map(|zone| zone.name.clone());
+        let counts = live::so_far(&*self.store, pass, zones, self.within).await?;
+        if let Some((counters, day)) = self.counters.as_ref().zip(today.as_ref())
+            && let Err(error) = counters.put(pass, day, &counts).await
+        {
+            tracing::debug!(error = &error as &dyn std::error::Error, "counters were not brought up to date");
+        }
+        Ok(counts)
     }
 
     /// As [`read`](Self::read); a store that is away is asked again later.

@@ -112,7 +112,7 @@ impl CountHandler {
                 metrics::counter!("camcount_crossings_total").increment(counts.crossings.len() as u64);
                 tracing::debug!(%seq, crossings = counts.crossings.len(), "segment counted");
                 // After the commit and never before: what is told is true.
-                self.ports.telling.tell(news);
+                self.ports.telling.tell(&news);
                 Ok(true)
             }
             // Another worker is at it; the store says who comes next.
@@ -149,7 +149,7 @@ struct Folded {
 /// Folds what was found in a segment; `None` when it was given up.
 fn fold(id: PassId, next: NextFold, found: Option<SegmentDetections>) -> Result<Folded, BadFold> {
     let NextFold { pass, ruleset, detector, segment, recording, state, last, .. } = next;
-    let zones = ruleset.zones.clone();
+    let zones: Vec<String> = ruleset.zones.iter().map(|zone| zone.name.clone()).collect();
     let rules = FoldRules::new(
         ruleset,
         &detector.classes,
@@ -181,7 +181,7 @@ fn fold(id: PassId, next: NextFold, found: Option<SegmentDetections>) -> Result<
         seq: segment.seq,
         span: segment.span,
         lines: counts.lines.clone(),
-        zones: fold.inside(&zones),
+        zones: fold.inside(zones),
         coverage: counts.coverage.clone(),
     };
     Ok(Folded { state: fold.to_bytes()?, counts, news })

@@ -3,7 +3,7 @@
 
 use camcount_count::{Counter, Rules};
 use camcount_domain::{
-    Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, TrackedFrame, Zone,
+    Continuity, DetectedFrame, FrameSize, MediaSpan, MediaTime, Ruleset, SegmentCounts, TrackedFrame,
     ZoneInside,
 };
 use camcount_track::Tracker;
@@ -106,14 +106,17 @@ impl Fold {
         Some(tracked)
     }
 
-    /// How many objects are inside each of the rules' zones, as of the last frame.
+    /// How many objects are inside each of the rules' zones, whose names these are, as of the last frame.
     #[must_use]
-    pub fn inside(&self, zones: &[Zone]) -> Vec<ZoneInside> {
+    pub fn inside(&self, zones: impl IntoIterator<Item = String>) -> Vec<ZoneInside> {
         // When footage ends, everybody has left; what was lost or never seen is not known.
         let known = self.last.is_some() && !self.lost;
         let mut inside = self.counter.inside();
-        let inside = zones.iter().map(|zone| (zone, inside.next().unwrap_or_default()));
-        inside.map(|(zone, n)| ZoneInside { zone: zone.name.clone(), inside: known.then_some(n) }).collect()
+        let zones = zones.into_iter().map(|zone| {
+            let inside = inside.next().unwrap_or_default();
+            ZoneInside { zone, inside: known.then_some(inside) }
+        });
+        zones.collect()
     }
 
     /// Goes over footage that cannot be looked at: until the next frame nothing is known, however soon it comes.

@@ -29,7 +29,7 @@ pub use fold::{BadFold, Fold, FoldRules};
 pub use handler::{Handler, Handlers, Run};
 pub use meter::{Meter, Stage};
 pub use opened::opened;
-pub use telling::Telling;
+pub use telling::{Hear, Telling};
 pub use workers::{JobEnd, Workers, WorkersOptions};
 
 /// What handlers work with.

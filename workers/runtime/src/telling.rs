@@ -1,10 +1,12 @@
 //! Telling whoever watches what was committed. Best effort: it takes no time of a job, fails none, and loses no count.
 
 use std::{
+    error::Error,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use camcount_domain::SegmentCounted;
 use camcount_queue::Feed;
 use tokio::{sync::mpsc, time::timeout};
@@ -18,10 +20,33 @@ const TOLD_WITHIN: Duration = Duration::from_secs(10);
 /// What is lost is logged this often at most.
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
-/// The way to those who watch. Clones lead to the same; what waits when the last one goes is still told.
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Somebody who hears of committed segments, other than by the feed.
+#[async_trait]
+pub trait Hear: Send + Sync + 'static {
+    /// Hears of a segment. Not of every one: some may be lost, and one may overtake another.
+    ///
+    /// # Errors
+    /// When it could not be taken in, and is lost to whoever hears.
+    async fn hear(&self, counted: &SegmentCounted) -> Result<(), BoxError>;
+}
+
+/// Those who watch hear by the feed.
+struct ByFeed(Arc<dyn Feed>);
+
+#[async_trait]
+impl Hear for ByFeed {
+    async fn hear(&self, counted: &SegmentCounted) -> Result<(), BoxError> {
+        Ok(self.0.publish(counted).await?)
+    }
+}
+
+/// The ways to those who hear of committed segments, none of which delays another. Clones lead to the same; what waits
+/// when the last one goes is still told.
 #[derive(Clone, Debug)]
 pub struct Telling {
-    waiting: mpsc::Sender<SegmentCounted>,
+    ways: Vec<(&'static str, mpsc::Sender<SegmentCounted>)>,
 }
 
 impl Telling {
@@ -31,40 +56,51 @@ impl Telling {
     /// Outside of an asynchronous runtime.
     #[must_use]
     pub fn over(feed: Arc<dyn Feed>) -> Self {
+        Self { ways: Vec::new() }.and("feed", Arc::new(ByFeed(feed)))
+    }
+
+    /// Also tells `to` this one, in another task.
+    ///
+    /// # Panics
+    /// Outside of an asynchronous runtime.
+    #[must_use]
+    pub fn and(mut self, to: &'static str, whom: Arc<dyn Hear>) -> Self {
         let (waiting, told) = mpsc::channel(WAITING);
-        tokio::spawn(tell(feed, told));
-        Self { waiting }
+        tokio::spawn(tell(to, whom, told));
+        self.ways.push((to, waiting));
+        self
     }
 
     /// Tells of a segment that was committed, or loses it.
-    pub(crate) fn tell(&self, counted: SegmentCounted) {
-        if self.waiting.try_send(counted).is_err() {
-            note("lost");
+    pub(crate) fn tell(&self, counted: &SegmentCounted) {
+        for (to, waiting) in &self.ways {
+            if waiting.try_send(counted.clone()).is_err() {
+                note(to, "lost");
+            }
         }
     }
 }
 
-fn note(result: &'static str) {
-    metrics::counter!("camcount_feed_messages_total", "result" => result).increment(1);
+fn note(to: &'static str, result: &'static str) {
+    metrics::counter!("camcount_feed_messages_total", "to" => to, "result" => result).increment(1);
 }
 
-async fn tell(feed: Arc<dyn Feed>, mut waiting: mpsc::Receiver<SegmentCounted>) {
+async fn tell(to: &'static str, whom: Arc<dyn Hear>, mut waiting: mpsc::Receiver<SegmentCounted>) {
     let mut logged: Option<Instant> = None;
     while let Some(counted) = waiting.recv().await {
-        let lost: Box<dyn std::error::Error + Send + Sync> =
-            match timeout(TOLD_WITHIN, feed.publish(&counted)).await {
-                Ok(Ok(())) => {
-                    note("told");
-                    continue;
-                }
-                Ok(Err(error)) => error.into(),
-                Err(late) => late.into(),
-            };
-        note("lost");
+        let lost: BoxError = match timeout(TOLD_WITHIN, whom.hear(&counted)).await {
+            Ok(Ok(())) => {
+                note(to, "told");
+                continue;
+            }
+            Ok(Err(error)) => error,
+            Err(late) => late.into(),
+        };
+        note(to, "lost");
         if logged.is_none_or(|logged| logged.elapsed() >= LOGGED_EVERY) {
             logged = Some(Instant::now());
-            let error = &*lost as &dyn std::error::Error;
-            tracing::warn!(error, "whoever watches was not told of a segment; it is counted all the same");
+            let error = &*lost as &dyn Error;
+            tracing::warn!(to, error, "a segment was counted and could not be told of");
         }
     }
 }

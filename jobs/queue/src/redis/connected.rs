@@ -21,20 +21,39 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
+    /// Connects now.
     pub(crate) async fn to(address: &Address) -> Result<Self, ConnectError> {
-        let broker = address.to_string();
-        let unreachable =
-            |error: RedisError| ConnectError::Unreachable { broker: broker.clone(), source: error.into() };
-        let url = address.servers.first();
-        let url = url.ok_or_else(|| ConnectError::Address { reason: "it is empty".to_owned() })?;
-        let client = Client::open(url.clone()).map_err(unreachable)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(ANSWERS_WITHIN))
-            .set_response_timeout(Some(ANSWERS_WITHIN))
-            // Who asks is told at once, and asks again.
-            .set_number_of_retries(1);
-        let connection =
-            ConnectionManager::new_with_config(client.clone(), config).await.map_err(unreachable)?;
+        let (client, broker) = client(address)?;
+        let connection = ConnectionManager::new_with_config(client.clone(), config()).await;
+        let connection = connection.map_err(|error| unreachable(&broker, error))?;
         Ok(Self { client, connection, broker })
     }
+
+    /// Connects when something is asked first.
+    pub(crate) fn later_to(address: &Address) -> Result<Self, ConnectError> {
+        let (client, broker) = client(address)?;
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config());
+        let connection = connection.map_err(|error| unreachable(&broker, error))?;
+        Ok(Self { client, connection, broker })
+    }
+}
+
+fn client(address: &Address) -> Result<(Client, String), ConnectError> {
+    let broker = address.to_string();
+    let url = address.servers.first();
+    let url = url.ok_or_else(|| ConnectError::Address { reason: "it is empty".to_owned() })?;
+    let client = Client::open(url.clone()).map_err(|error| unreachable(&broker, error))?;
+    Ok((client, broker))
+}
+
+fn config() -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(ANSWERS_WITHIN))
+        .set_response_timeout(Some(ANSWERS_WITHIN))
+        // Who asks is told at once, and asks again.
+        .set_number_of_retries(1)
+}
+
+fn unreachable(broker: &str, error: RedisError) -> ConnectError {
+    ConnectError::Unreachable { broker: broker.to_owned(), source: error.into() }
 }

@@ -16,6 +16,7 @@
 //! The braces keep the keys of a lane on one server of a Redis Cluster.
 
 mod connected;
+mod counters;
 mod poll;
 mod setup;
 
@@ -26,6 +27,7 @@ use camcount_domain::{Job, Lane};
 use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation, aio::ConnectionManager};
 
 pub(crate) use self::connected::Connected;
+pub use self::counters::{Counters, CountersError, Day};
 use crate::{
     BrokerOptions, ConnectError, Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Token,
     Verdict,

@@ -95,7 +95,7 @@ async fn a_restart_is_told_and_survived(broker: Broker) {
 
 async fn a_cut_line_is_told_and_survived(broker: Broker) {
     let server = Server::start(broker).await;
-    let mut line = Line::to(&server).await;
+    let mut line = Line::to(server.port).await;
     let [teller, here] = [feed(&server.url()).await, feed(&url(broker, line.port)).await];
     let mut listener = here.listen(gate()).await.unwrap();
     line.cut().await;

@@ -5,6 +5,7 @@
 mod autoscalers;
 mod bench;
 mod brokers;
+mod counters;
 mod feeds;
 mod servers;
 mod settings;

@@ -25,7 +25,8 @@ async fn heard(listener: &mut Listener) -> camcount_domain::SegmentCounted {
 async fn so_far(bench: &Bench) -> LiveCounts {
     let SoFar { mut counts, state } = bench.store.so_far(&bench.pass, MediaSpan::ALL).await.unwrap();
     if let Some(state) = state {
-        counts.zones = Fold::from_bytes(&state).unwrap().inside(&rules().zones);
+        counts.zones =
+            Fold::from_bytes(&state).unwrap().inside(rules().zones.into_iter().map(|zone| zone.name));
     }
     counts
 }
