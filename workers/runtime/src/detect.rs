@@ -21,9 +21,12 @@ use crate::{
     trace, trouble,
 };
 
-/// How often a segment may fail before it is quarantined, over all processes. Runs that ended without a word (the
-/// worker died, or they took too long) count by the queue's attempts; so these must go beyond this number.
-const ATTEMPTS: u32 = 3;
+/// How often a segment may fail before it is quarantined, over all processes.
+const FAILURES: u32 = 3;
+
+/// The queue's attempts at a segment, after which it is quarantined though nobody could say why. More than failures: a
+/// run that ends without a word is rather the doing of who ends workers, and takes down all that they had at hand.
+const ATTEMPTS: u32 = 10;
 
 /// Opens detectors by what the store says of them.
 #[async_trait]
@@ -147,11 +150,12 @@ impl DetectHandler {
     }
 
     /// Notes why a segment failed, and gives it up after its last attempt.
-    async fn missed(&self, args: &DetectSegment, attempt: u32, miss: Miss) -> Result<(), Failure> {
+    async fn missed(&self, args: &DetectSegment, miss: Miss) -> Result<(), Failure> {
+        let most = if matches!(miss, Miss::Lapsed) { 1 } else { FAILURES };
         let failure = Failure::retry(miss);
         let reason = failure.chain();
         let noted = self.ports.store.note_failure(args, &reason).await.map_err(trouble::of_store)?;
-        if noted.max(attempt) < ATTEMPTS {
+        if noted < most {
             return Err(failure);
         }
         tracing::error!(reason, "segment quarantined; it counts as a gap");
@@ -183,7 +187,7 @@ impl DetectHandler {
             Ok(found) => self.keep(&args, found).await,
             Err(miss) => {
                 let miss = trouble::of_segment(miss, looking).await?;
-                self.missed(&args, run.attempt, miss).await
+                self.missed(&args, miss).await
             }
         }
     }
