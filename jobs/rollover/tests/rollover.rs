@@ -151,7 +151,8 @@ async fn a_run_that_is_killed_anywhere_is_made_up_for() {
     let id = pass(&store).await;
     clean(&store).await;
     let mut kills = 0;
-    for times in (1..).step_by(7) {
+    // How many steps there are is up to how answers arrive: sixty or more.
+    for times in (1..).step_by(3) {
         let process = database.store().await;
         if killed_after(times, KEEP_TWO.run(&process)).await.is_some() {
             break;
@@ -167,8 +168,7 @@ async fn a_run_that_is_killed_anywhere_is_made_up_for() {
             assert_eq!(counted(&watch, &id).await, 4, "after {kills} kills");
         }
     }
-    // How many steps there are is up to how answers arrive.
-    assert!(kills > 3, "some of it was really killed: {kills}");
+    assert!(kills > 10, "some of it was really killed: {kills}");
     let store = database.store().await;
     assert_eq!(states(&store).await, old_months(MonthState::Detached, 0));
     assert_eq!(headroom(&store).await.unwrap(), 3);
