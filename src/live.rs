@@ -58,8 +58,7 @@ impl Counting {
 
     async fn calendar(&self, camera: CameraId) -> Result<Calendar, Box<dyn Error + Send + Sync>> {
         let known = || self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((read, calendar)) = known().get(&camera).filter(|(read, _)| read.elapsed() < BELIEVED) {
-            tracing::trace!(?read, "the time zone is known");
+        if let Some((_, calendar)) = known().get(&camera).filter(|(read, _)| read.elapsed() < BELIEVED) {
             return Ok(calendar.clone());
         }
         let entry = self.store.camera(camera).await?;

@@ -94,6 +94,14 @@ impl LiveCounts {
         Self { next, counted_to: None, lines: BTreeMap::new(), zones: Vec::new(), observed_us: 0, gap_us: 0 }
     }
 
+    /// What one segment alone has `within`.
+    #[must_use]
+    pub fn of(counted: &SegmentCounted, within: MediaSpan) -> Self {
+        let mut counts = Self::before(counted.seq);
+        counts.take(counted, within);
+        counts
+    }
+
     /// Adds the buckets of a segment that start `within`, if it is the next one.
     pub fn take(&mut self, counted: &SegmentCounted, within: MediaSpan) -> Taken {
         if counted.seq != self.next {

@@ -17,10 +17,7 @@ use camcount_store::{CameraEntry, PassState, Postgres, PostgresOptions, Store};
 use clap::Args;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use self::{
-    screen::Screen,
-    watched::{Watched, added},
-};
+use self::{screen::Screen, watched::Watched};
 use crate::{cli::Misuse, commands::camera::called, config::Config, interrupt, live, wall_clock, wiring};
 
 const EXAMPLES: &str = "\
@@ -251,7 +248,7 @@ impl Watch {
     }
 
     fn show(&mut self, at: usize, counted: Option<&SegmentCounted>) -> Result<()> {
-        let added = counted.map(|counted| added(counted, self.within));
+        let added = counted.map(|counted| LiveCounts::of(counted, self.within).lines);
         let heading = self.heading();
         self.screen.show(&heading, &self.passes, at, added.as_ref())
     }

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, io::Write};
 
 use anyhow::Result;
-use camcount_domain::{
-    DetectorVersion, InOut, LiveCounts, MediaSpan, MediaTime, PassId, Ruleset, RulesetVersion, SegmentCounted,
-};
+use camcount_domain::{DetectorVersion, InOut, LiveCounts, MediaTime, PassId, Ruleset, RulesetVersion};
 use serde::Serialize;
 
 use super::Heading;
@@ -21,16 +19,6 @@ pub(super) struct Watched {
     pub(super) ruleset: RulesetVersion,
     pub(super) detector: DetectorVersion,
     pub(super) counts: LiveCounts,
-}
-
-/// What a segment added.
-pub(super) fn added(counted: &SegmentCounted, within: MediaSpan) -> Crossings {
-    let mut added = Crossings::new();
-    for row in counted.lines.iter().filter(|row| within.contains(row.start)) {
-        let of = added.entry((row.line.clone(), row.class.clone())).or_default();
-        of.add(InOut { count_in: row.count_in, count_out: row.count_out });
-    }
-    added
 }
 
 /// As it is told to programs.

@@ -89,9 +89,7 @@ impl Counters {
     /// # Errors
     /// [`CountersError`], within seconds.
     pub async fn add(&self, counted: &SegmentCounted, day: &Day) -> Result<Taken, CountersError> {
-        // What the segment adds is what counts that begin with it hold after it.
-        let mut more = LiveCounts::before(counted.seq);
-        more.take(counted, day.span);
+        let more = LiveCounts::of(counted, day.span);
         let increments = increments(&more);
         let mut script = self.count.key(self.key(&counted.pass, day));
         script.arg(counted.seq.0).arg(KEPT.as_secs()).arg(increments.len());
