@@ -102,11 +102,11 @@ async fn bring(ports: &Ports, camera: CameraId, spooled: &Spooled) -> Result<(),
                 }
                 Err(error) => return Err(error.into()),
             },
-            Err(BlobError::Unread { source, .. }) => {
+            Err(NotYet::Blobs(BlobError::Unread { source, .. })) => {
                 tracing::error!(%camera, error = %source, "recorded footage was lost in the spool");
                 events.push(event(EventKind::Lost, format!("it cannot be read in the spool: {source}")));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     for event in &events {
@@ -118,16 +118,11 @@ async fn bring(ports: &Ports, camera: CameraId, spooled: &Spooled) -> Result<(),
     Ok(())
 }
 
-async fn put(ports: &Ports, key: &str, spooled: &Spooled) -> Result<(), BlobError> {
-    let file = match File::open(&spooled.video) {
-        Ok(file) => file,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => {
-            return Err(BlobError::Unread { key: key.to_owned(), source });
-        }
-        Err(source) => {
-            tracing::debug!(%source, "the spool cannot be read");
-            return Err(BlobError::Unread { key: key.to_owned(), source });
-        }
-    };
-    ports.blobs.put_stream(key, Box::new(file)).await.map(drop)
+async fn put(ports: &Ports, key: &str, spooled: &Spooled) -> Result<(), NotYet> {
+    let file = File::open(&spooled.video).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => BlobError::Unread { key: key.to_owned(), source }.into(),
+        // Too many open files, or a disk that is away: it may be there the next time.
+        _ => NotYet::Spool(SpoolError::Disk { place: spooled.video.clone(), action: "read", source }),
+    })?;
+    Ok(ports.blobs.put_stream(key, Box::new(file)).await.map(drop)?)
 }

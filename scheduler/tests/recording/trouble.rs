@@ -1,8 +1,10 @@
 //! What goes wrong between a camera and the store costs what was not sent, and nothing that was recorded.
 
-use std::{fs, sync::atomic::Ordering};
+use std::{fs, os::unix::fs::symlink, sync::atomic::Ordering};
 
+use camcount_scheduler::record::{Spool, deliver};
 use camcount_store::EventKind;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bench::Bench,
@@ -77,6 +79,45 @@ async fn while_blobs_are_away_footage_waits_and_nothing_is_lost() {
     assert!(bench.recordings().await.len() >= 5);
     assert_eq!(bench.gaps().await, [], "recording went on");
     assert_frames_once(&bench, &clip).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_cannot_be_opened_waits_and_one_that_is_gone_is_said_to_be_lost() {
+    let bench = Bench::new().await;
+    bench.shoot("clip.ts", 30, &[]);
+    let address = http(bench.path(""));
+    bench.blobs.away.store(true, Ordering::SeqCst);
+    let recorder = bench.record(&format!("http://{address}/clip.ts"), "spool", u64::MAX);
+    let folder = bench.path("spool").join(bench.camera.to_string());
+    let videos = || {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path());
+        let mut videos: Vec<_> = files.filter(|path| path.with_extension("json").exists()).collect();
+        videos.retain(|path| path.extension().is_some_and(|ending| ending == "mkv"));
+        videos.sort();
+        videos
+    };
+    bench.until("footage waits", async || videos().len() >= 3).await;
+    recorder.stop().await;
+    bench.blobs.away.store(false, Ordering::SeqCst);
+    let waiting = videos();
+    // A link to itself can be opened by nobody, not even by root.
+    let aside = waiting[0].with_extension("aside");
+    fs::rename(&waiting[0], &aside).unwrap();
+    symlink(&waiting[0], &waiting[0]).unwrap();
+    fs::remove_file(&waiting[1]).unwrap();
+    let once = CancellationToken::new();
+    once.cancel();
+    let deliver_once = async || {
+        let spool = Spool::open(&bench.path("spool"), u64::MAX).unwrap();
+        deliver(bench.ports(spool), bench.camera, once.clone()).await;
+    };
+    deliver_once().await;
+    assert_eq!(bench.recordings().await, [], "none overtakes it");
+    fs::rename(&aside, &waiting[0]).unwrap();
+    deliver_once().await;
+    assert_eq!(bench.recordings().await.len(), waiting.len() - 1);
+    let events = bench.events().await;
+    assert_eq!(events.iter().filter(|event| event.kind == EventKind::Lost).count(), 1, "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
