@@ -8,6 +8,7 @@ mod credentials;
 mod demo;
 mod embedded;
 mod export;
+mod exposition;
 mod footage;
 mod heap;
 mod interrupt;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use camcount_blob::{Blobs, Folder, S3};
+use camcount_blob::{BlobError, Blobs, Folder, S3};
 use camcount_store::{Postgres, PostgresOptions, Sqlite, Store};
 
 use crate::config::{BlobsAt, Config};
@@ -37,7 +37,27 @@ impl Place {
             BlobsAt::S3(options) => Arc::new(S3::open(&options).await?),
             BlobsAt::Folder(folder) => Arc::new(Folder::open(&folder)?),
         };
-        Ok(Self { store: Arc::new(store.clone()), blobs, months: Some(store), _lock: None })
+        Ok(Self::around(store, blobs))
+    }
+
+    /// The same for whoever keeps a spool: what is wrong with the bucket is said, and waited for.
+    pub(crate) async fn spooling(config: &Config) -> Result<Self> {
+        let store = Postgres::connect(&PostgresOptions::new(config.database_url()?)).await?;
+        let BlobsAt::S3(options) = config.blobs()? else { return Self::shared(config).await };
+        let bucket = match S3::open(&options).await {
+            Err(error @ BlobError::Storage { .. }) => {
+                let bucket = S3::open_unseen(&options).await?;
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what is recorded waits in the spool");
+                bucket
+            }
+            bucket => bucket?,
+        };
+        Ok(Self::around(store, Arc::new(bucket)))
+    }
+
+    fn around(store: Postgres, blobs: Arc<dyn Blobs>) -> Self {
+        Self { store: Arc::new(store.clone()), blobs, months: Some(store), _lock: None }
     }
 
     /// A data folder, ours alone while this lives. It is made if it is missing.

@@ -11,11 +11,13 @@ use axum::{Router, extract::State, http::StatusCode, routing::get};
 use camcount_domain::Lane;
 use camcount_queue::Queue;
 use camcount_store::Store;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{cli::Misuse, config::Config, interrupt, leader_gauges::LeaderGauges, wiring::Wiring};
+use crate::{
+    cli::Misuse, config::Config, exposition, interrupt, leader_gauges::LeaderGauges, wiring::Wiring,
+};
 
 /// What probes are answered from.
 struct Probed {
@@ -44,20 +46,24 @@ pub(crate) const PROCESSES: &str = "process/";
 pub(crate) const PRESENT_EVERY: Duration = Duration::from_secs(5);
 
 impl Role {
-    /// Begins to serve as `kind`, a word like worker, and connects to what many machines share: again and again, until
+    /// Begins to serve as `kind`, a word like worker, and connects to what it shares with others: again and again, until
     /// it is there. Whatever is away, not set up yet or set up wrongly is somebody's to mend, and ending to be started
     /// again does not mend it. `None` when the process was asked to stop meanwhile.
     ///
     /// # Errors
     /// Where it is the command line or a setting that must be written differently, or nothing can be served.
-    pub(crate) async fn begin(kind: &str, config: &Config) -> Result<Option<(Self, Wiring)>> {
+    pub(crate) async fn begin(
+        kind: &str,
+        config: &Config,
+        connect: impl AsyncFn(&Config) -> Result<Wiring>,
+    ) -> Result<Option<(Self, Wiring)>> {
         const LONGEST: Duration = Duration::from_secs(30);
         let _heeding = interrupt::heed();
         let (probed, server) = Self::serve(config).await?;
         let mut wait = Duration::from_secs(1);
         loop {
             let connected = tokio::select! {
-                connected = Wiring::shared(config) => connected,
+                connected = connect(config) => connected,
                 () = interrupt::asked(1) => return Ok(None),
             };
             match connected {
@@ -85,7 +91,7 @@ impl Role {
 
     async fn serve(config: &Config) -> Result<(Arc<Probed>, Option<AbortOnDropHandle<()>>)> {
         let trouble = Mutex::new("connecting".to_owned());
-        let (metrics, leader) = (record_metrics()?, LeaderGauges::default());
+        let (metrics, leader) = (exposition::begin()?, LeaderGauges::default());
         let probed = Arc::new(Probed { metrics, leader, wired: OnceLock::new(), trouble });
         let server = match config.listen {
             None => None,
@@ -129,29 +135,6 @@ fn process_name(kind: &str) -> String {
     let host = if host.trim().is_empty() { "host" } else { host.trim() };
     let since = crate::wall_clock::now().0;
     format!("{kind}@{host}/{}-{since:x}", std::process::id())
-}
-
-/// Seconds that jobs take, from counting a segment to looking at a minute of footage without an accelerator.
-const SECONDS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0];
-
-fn record_metrics() -> Result<PrometheusHandle> {
-    /// The exporter wants to be reminded of tidying up its histograms.
-    const TIDY: Duration = Duration::from_secs(5);
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .context("the metrics are not as they should be")?
-        .build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).context("metrics are recorded already")?;
-    let tidied = handle.clone();
-    tokio::spawn(async move {
-        let mut every = tokio::time::interval(TIDY);
-        loop {
-            every.tick().await;
-            tidied.run_upkeep();
-        }
-    });
-    Ok(handle)
 }
 
 async fn serve(address: SocketAddr, probed: Arc<Probed>) -> Result<JoinHandle<()>> {

@@ -21,7 +21,15 @@ pub(crate) struct Wiring {
 impl Wiring {
     /// What many machines share.
     pub(crate) async fn shared(config: &Config) -> Result<Self> {
-        let place = Place::shared(config).await?;
+        Self::around(Place::shared(config).await?, config).await
+    }
+
+    /// The same for whoever keeps a spool, and can do without a bucket for a while.
+    pub(crate) async fn spooling(config: &Config) -> Result<Self> {
+        Self::around(Place::spooling(config).await?, config).await
+    }
+
+    async fn around(place: Place, config: &Config) -> Result<Self> {
         let options = BrokerOptions { timing: config.lease, ..BrokerOptions::default() };
         let queue = connect(config.broker_url()?, options).await?;
         let feed = feed(config).await?;

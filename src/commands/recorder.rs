@@ -15,6 +15,7 @@ use crate::{
     interrupt::{self, INTERRUPTED},
     role::Role,
     wall_clock,
+    wiring::Wiring,
 };
 
 const EXAMPLES: &str = "\
@@ -80,7 +81,7 @@ pub(crate) async fn run(args: &RecorderArgs, config: &Config) -> Result<ExitCode
     tokio::task::block_in_place(|| ffmpeg.check())?;
     let folder = args.spool.clone().unwrap_or_else(|| config.data_dir.join("spool"));
     let spool = Spool::open(&folder, args.spool_size)?;
-    let Some((role, wiring)) = Role::begin("recorder", config).await? else {
+    let Some((role, wiring)) = Role::begin("recorder", config, Wiring::spooling).await? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let _heeding = interrupt::heed();

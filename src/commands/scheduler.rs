@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &SchedulerArgs, config: &Config) -> Result<ExitCod
         println!("{jobs} jobs due, {} of them published now; {upkeep} of upkeep published", due.pushed);
         return Ok(ExitCode::SUCCESS);
     }
-    let Some((role, wiring)) = Role::begin("scheduler", config).await? else {
+    let Some((role, wiring)) = Role::begin("scheduler", config, Wiring::shared).await? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let _heeding = interrupt::heed();

@@ -95,7 +95,7 @@ pub(crate) async fn run(args: &WorkerArgs, config: &Config) -> Result<ExitCode> 
     let begun = match args.exit_when_idle {
         // Somebody waits for it to end, and starts it again when there is work.
         Some(_) => Some(Role::begin_now("worker", config).await?),
-        None => Role::begin("worker", config).await?,
+        None => Role::begin("worker", config, Wiring::shared).await?,
     };
     let Some((role, wiring)) = begun else { return Ok(ExitCode::from(INTERRUPTED)) };
     let _heeding = interrupt::heed();

@@ -12,7 +12,7 @@ use camcount_store::{CameraEvent, EventKind, Leases, Recorded, Registry, Store};
 use crate::{
     fleet::{Fleet, STREET, street},
     recording_servers::Rtsp,
-    servers::Broker,
+    servers::{Broker, Line},
 };
 
 /// A stream of the demo's street, as cameras encode: a key frame every second, and nothing reordered.
@@ -114,4 +114,64 @@ async fn a_camera_is_recorded_and_counted_and_a_recorder_that_dies_is_replaced()
     assert!(!logs.contains("hunter2") && !logs.contains("X-Amz-Signature"), "{logs}");
     let said = fleet.ok(["verify", "gate"]).await;
     assert!(said.contains("alike"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_with_a_full_spool_while_the_bucket_is_away_says_so_and_loses_nothing() {
+    let Some(mut fleet) = Fleet::new(Broker::Nats).await else { return };
+    let Some(server) = Rtsp::start(0, &[&stream()]) else { return };
+    let mut line = Line::to(fleet.bucket.port).await;
+    fleet.settings.push(("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", line.port)));
+    let url = format!("rtsp://127.0.0.1:{}/0", server.port);
+    fleet.ok(["camera", "add", "gate", &url].iter().chain(&STREET)).await;
+    let camera = fleet.store.camera_called("gate").await.unwrap().unwrap().camera.id;
+    let spool = fleet.path("spool");
+    let start = |name: &str| {
+        let spool = spool.to_str().unwrap();
+        fleet.start(name, ["recorder", "--segment", "2", "--spool-size", "300K", "--spool", spool])
+    };
+    let first = start("first");
+    fleet.until("footage comes", async |fleet| (pieces(fleet, camera).await >= 1).then_some(())).await;
+    line.cut().await;
+    fleet.until("it is full, and says so", async |fleet| says(fleet, "first", "the spool is full")).await;
+    let before = pieces(&fleet, camera).await;
+    first.kill();
+
+    // Who starts with it says what is away and that there is no room, and touches nothing.
+    let second = start("second");
+    for said in ["nobody answers there; check the endpoint", "the spool is full"] {
+        fleet.until(said, async |fleet| says(fleet, "second", said)).await;
+    }
+    let waiting: u64 = files_in(&spool.join(camera.to_string())).map(|file| file.len()).sum();
+    assert!(waiting >= 300 << 10, "{waiting}");
+    line.mend().await;
+    fleet
+        .until("what waited is there, and more comes", async |fleet| {
+            let kept =
+                files_in(&spool.join(camera.to_string())).map(|file| file.len()).sum::<u64>() < waiting;
+            (kept && pieces(fleet, camera).await >= before + 3).then_some(())
+        })
+        .await;
+    let full = events(&fleet, camera, EventKind::SpoolFull).await;
+    assert!(!full.is_empty(), "{}", fleet.logs());
+    let gaps = events(&fleet, camera, EventKind::Gap).await;
+    assert!(gaps.iter().any(|gap| gap.span.len_us() > 0), "what was not recorded is unknown: {gaps:?}");
+
+    let _scheduler = fleet.start("scheduler", ["scheduler"]);
+    let _worker = fleet.start("worker", ["worker", "--lanes", "detect=2,count=1"]);
+    assert!(second.end().await, "{}", fleet.logs());
+    fleet.all_counted().await;
+    let said = fleet.ok(["verify", "gate"]).await;
+    assert!(said.contains("alike"), "{said}");
+}
+
+/// Whether a role has logged that.
+fn says(fleet: &Fleet, name: &str, what: &str) -> Option<()> {
+    let log = std::fs::read_to_string(fleet.path(&format!("{name}.log"))).unwrap();
+    log.contains(what).then_some(())
+}
+
+/// What is in a folder now.
+fn files_in(folder: &Path) -> impl Iterator<Item = std::fs::Metadata> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok())
 }

@@ -95,20 +95,29 @@ impl S3 {
         Self::connect(options, aws_config::defaults(BehaviorVersion::latest())).await
     }
 
+    /// As [`open`](Self::open), but does not look at the bucket, which may be away: for whoever can wait for it.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`] without credentials; [`BlobError::BadKey`] for a prefix that cannot begin keys.
+    pub async fn open_unseen(options: &S3Options) -> Result<Self, BlobError> {
+        check_prefix(&options.prefix)?;
+        Self::client(options, aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
     async fn connect(options: &S3Options, settings: ConfigLoader) -> Result<Self, BlobError> {
-        let prefix = &options.prefix;
-        if !prefix.is_empty() {
-            let Some(folder) = prefix.strip_suffix('/') else {
-                let (key, reason) = (prefix.clone(), "a prefix of keys ends with a slash");
-                return Err(BlobError::BadKey { key, reason });
-            };
-            keys::check(folder)?;
-        }
+        check_prefix(&options.prefix)?;
         Self::reach(options, settings).await
     }
 
     /// As [`connect`](Self::connect), below a prefix that may be anything.
     async fn reach(options: &S3Options, settings: ConfigLoader) -> Result<Self, BlobError> {
+        let s3 = Self::client(options, settings).await?;
+        s3.list("", None, 1).await?;
+        Ok(s3)
+    }
+
+    /// With credentials, and without a look at the bucket.
+    async fn client(options: &S3Options, settings: ConfigLoader) -> Result<Self, BlobError> {
         let S3Options { bucket, prefix, endpoint, path_style, region } = options.clone();
         let service = endpoint.clone().unwrap_or_else(|| "AWS".to_owned());
         if service.contains('@') {
@@ -142,7 +151,6 @@ impl S3 {
         if let Some(credentials) = settings.credentials_provider() {
             credentials.provide_credentials().await.map_err(|error| s3.no_credentials(&error))?;
         }
-        s3.list("", None, 1).await?;
         Ok(s3)
     }
 
@@ -159,6 +167,18 @@ impl S3 {
     fn missing(&self, key: &str) -> BlobError {
         BlobError::Missing { key: key.to_owned(), place: self.place(key) }
     }
+}
+
+/// Whether keys may begin so.
+fn check_prefix(prefix: &str) -> Result<(), BlobError> {
+    if prefix.is_empty() {
+        return Ok(());
+    }
+    let Some(folder) = prefix.strip_suffix('/') else {
+        let (key, reason) = (prefix.to_owned(), "a prefix of keys ends with a slash");
+        return Err(BlobError::BadKey { key, reason });
+    };
+    keys::check(folder)
 }
 
 #[async_trait]
