@@ -33,7 +33,7 @@ use camcount_domain::{
     ZoneBucket,
 };
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     postgres::{PgDatabaseError, PgPoolOptions},
 };
 
@@ -74,6 +74,9 @@ impl PostgresOptions {
 /// How long a verb waits for a connection. What is away is heard of, and the job is put off.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A connection that was not used for so long may have died meanwhile, and is asked before it is lent.
+const IDLED: Duration = Duration::from_secs(1);
+
 /// The store in a PostgreSQL database.
 #[derive(Clone, Debug)]
 pub struct Postgres {
@@ -90,7 +93,19 @@ impl Postgres {
     pub async fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
         migrate::check(&options.url).await?;
         let connect = options.url.options.clone();
-        let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = |size| {
+            let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_TIMEOUT);
+            // sqlx asks whether a connection lives before it lends it, and when it comes back. Of two verbs in a row, once
+            // is enough.
+            pool.test_before_acquire(false).before_acquire(|connection, lent| {
+                Box::pin(async move {
+                    if lent.idle_for > IDLED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+        };
         let timed = match options.statement_timeout {
             None => connect.clone(),
             Some(timeout) => {
