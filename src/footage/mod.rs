@@ -195,13 +195,14 @@ fn names_of_url(url: &str) -> (String, &str) {
 }
 
 /// How long segments are where it was not said. Every one of them costs a start of FFmpeg and decoding from the key
-/// frame before it, so they are long; but every worker gets one, and what is broken is given up by segments, so
-/// none is longer than a minute. Who is done early leaves nobody idle: inference is shared by all.
+/// frame before it, so they are long; but what is stopped half way loses what its workers have begun, and what is broken
+/// is given up by segments, so every worker gets a few, and none is longer than a minute.
 fn usual_segment_us(footage_us: i64, workers: NonZeroUsize) -> i64 {
     const SHORTEST_US: i64 = 10_000_000;
     const LONGEST_US: i64 = 60_000_000;
+    const A_WORKER: i64 = 3;
     let workers = i64::try_from(workers.get()).unwrap_or(i64::MAX);
-    (footage_us / workers).clamp(SHORTEST_US, LONGEST_US)
+    (footage_us / workers.saturating_mul(A_WORKER)).clamp(SHORTEST_US, LONGEST_US)
 }
 
 /// What tells a file from another of the same name.
