@@ -29,4 +29,4 @@ pub use feed::{
 pub use in_process::{InProcess, Options};
 pub use jetstream::JetStream;
 pub use port::{BadTiming, Depth, Lease, LeaseTiming, Pushed, Queue, QueueError, Standing, Token, Verdict};
-pub use redis::{Counters, CountersError, Day, Redis};
+pub use redis::{Cache, CacheError, Counters, CountersError, Day, Redis};

@@ -7,7 +7,7 @@ use redis::{
 
 use crate::{
     ConnectError,
-    broker::{ANSWERS_WITHIN, Address},
+    broker::{ANSWERS_WITHIN, Address, Kind, address},
 };
 
 /// A connection and where it leads.
@@ -29,9 +29,14 @@ impl Connected {
         Ok(Self { client, connection, broker })
     }
 
-    /// Connects when something is asked first.
-    pub(crate) fn later_to(address: &Address) -> Result<Self, ConnectError> {
-        let (client, broker) = client(address)?;
+    /// Connects when something is asked first, to the Redis at `url`; what others there say `name` for. `what` says what
+    /// is to be in Redis.
+    pub(crate) fn later_at(url: &str, name: &str, what: &str) -> Result<Self, ConnectError> {
+        let address = address(url, name)?;
+        if address.kind != Kind::Redis {
+            return Err(ConnectError::Address { reason: what.to_owned() });
+        }
+        let (client, broker) = client(&address)?;
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config());
         let connection = connection.map_err(|error| unreachable(&broker, error))?;
         Ok(Self { client, connection, broker })

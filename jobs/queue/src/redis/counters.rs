@@ -20,10 +20,7 @@ use camcount_domain::{
 use redis::{AsyncCommands, RedisError, Script, aio::ConnectionManager};
 
 use super::Connected;
-use crate::{
-    ConnectError,
-    broker::{Kind, address},
-};
+use crate::ConnectError;
 
 /// How long a day is kept after it was changed last: until nobody calls it today any more, wherever on earth.
 const KEPT: Duration = Duration::from_secs(2 * 24 * 3600);
@@ -66,11 +63,7 @@ impl Counters {
     /// # Errors
     /// When the address cannot be read or is no Redis.
     pub fn at(url: &str, name: &str) -> Result<Self, ConnectError> {
-        let address = address(url, name)?;
-        if address.kind != Kind::Redis {
-            return Err(ConnectError::Address { reason: "counters are in Redis".to_owned() });
-        }
-        let Connected { connection, broker, .. } = Connected::later_to(&address)?;
+        let Connected { connection, broker, .. } = Connected::later_at(url, name, "counters are in Redis")?;
         let count = Script::new(include_str!("count.lua"));
         let put = Script::new(include_str!("put_counts.lua"));
         Ok(Self { connection, broker, name: name.to_owned(), count, put })

@@ -15,6 +15,7 @@
 //!
 //! The braces keep the keys of a lane on one server of a Redis Cluster.
 
+mod cache;
 mod connected;
 mod counters;
 mod poll;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use camcount_domain::{Job, Lane};
 use redis::{Client, FromRedisValue, RedisError, Script, ScriptInvocation, aio::ConnectionManager};
 
+pub use self::cache::{Cache, CacheError};
 pub(crate) use self::connected::Connected;
 pub use self::counters::{Counters, CountersError, Day};
 use crate::{

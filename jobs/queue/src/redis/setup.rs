@@ -25,7 +25,7 @@ impl Shared {
             let (broker, version) = (self.broker.clone(), version.to_owned());
             return Err(ConnectError::TooOld { broker, version, needed: "7.0" });
         }
-        // The other policies evict only keys that are to expire, and of ours only counters are, which are a copy.
+        // The other policies evict only keys that are to expire, and of ours only copies are: counters and the registry cache.
         let policy = told("maxmemory_policy").filter(|policy| policy.starts_with("allkeys"));
         if let Some(policy) = policy.filter(|_| told("maxmemory") != Some("0")) {
             return Err(ConnectError::Forgetful { broker: self.broker.clone(), policy: policy.to_owned() });

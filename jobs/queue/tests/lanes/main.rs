@@ -5,6 +5,7 @@
 mod autoscalers;
 mod bench;
 mod brokers;
+mod cache;
 mod counters;
 mod feeds;
 mod servers;
