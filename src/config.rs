@@ -59,8 +59,8 @@ pub(crate) struct Settings {
     /// The NATS servers that carry jobs and the live feed, like nats://host:4222; separated by commas
     #[arg(long, global = true, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
     pub nats_url: Option<String>,
-    /// The Redis server that keeps counters of the day, and carries jobs and the live feed where no NATS is named,
-    /// like redis://host:6379
+    /// The Redis server that keeps counters of the day and the registry cache, and carries jobs and the live feed where no
+    /// NATS is named, like redis://host:6379
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<String>,
     /// How long a job stays with a worker that is not heard of, like 30s; the same on all machines [default: 30s]
@@ -298,8 +298,8 @@ impl Config {
         SecretKey::read(key)
     }
 
-    /// The Redis that keeps counters, where one is named, whichever broker carries jobs.
-    pub(crate) fn counters_url(&self) -> Option<&str> {
+    /// The Redis that keeps counters and the registry cache, where one is named, whichever broker carries jobs.
+    pub(crate) fn copies_url(&self) -> Option<&str> {
         self.redis_url.as_deref().filter(|url| !url.is_empty())
     }
 

@@ -11,7 +11,7 @@ use camcount_domain::{Lane, PassId, Priority};
 use camcount_queue::{InProcess, InProcessFeed, Queue};
 use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Stage, Telling, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
-use camcount_store::{Scope, Store};
+use camcount_store::{Lookup, Scope, Store};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{config::Config, interrupt, place::Place, progress::FootageBar};
@@ -40,6 +40,7 @@ pub(crate) async fn run(
     let queue: Arc<dyn Queue> = Arc::new(InProcess::default());
     let ports = Ports {
         store: Arc::clone(&data.store),
+        lookup: Arc::clone(&data.store) as Arc<dyn Lookup>,
         blobs: Arc::clone(&data.blobs),
         footage,
         detectors,

@@ -1,20 +1,13 @@
 //! What was counted so far: as the store has it, and as the counters in Redis have it, where there are some.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    error::Error,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use camcount_aggregate::Calendar;
-use camcount_domain::{
-    CameraId, Granularity, LiveCounts, MediaSpan, MediaTime, PassId, SegmentCounted, Taken,
-};
+use camcount_domain::{Granularity, LiveCounts, MediaSpan, MediaTime, PassId, SegmentCounted, Taken};
 use camcount_queue::{Counters, Day};
 use camcount_runtime::{Fold, Hear};
-use camcount_store::{SoFar, Store, StoreError};
+use camcount_store::{Lookup, SoFar, Store, StoreError};
 
 use crate::wall_clock;
 
@@ -38,42 +31,27 @@ pub(crate) fn day(calendar: &Calendar, time: MediaTime) -> Option<Day> {
     Some(Day { name: calendar.clock(span.start).replace(' ', "T"), span })
 }
 
-/// For how long a camera's time zone is believed.
-const BELIEVED: Duration = Duration::from_secs(60);
-
 /// Days that ended longer ago are nobody's today, wherever on earth.
 const OVER_US: i64 = 24 * 3_600_000_000;
 
 /// Moves the counters in Redis on.
 pub(crate) struct Counting {
     store: Arc<dyn Store>,
+    lookup: Arc<dyn Lookup>,
     counters: Counters,
-    calendars: Mutex<HashMap<CameraId, (Instant, Calendar)>>,
 }
 
 impl Counting {
-    pub(crate) fn new(store: Arc<dyn Store>, counters: Counters) -> Self {
-        Self { store, counters, calendars: Mutex::default() }
-    }
-
-    async fn calendar(&self, camera: CameraId) -> Result<Calendar, Box<dyn Error + Send + Sync>> {
-        let known = || self.calendars.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, calendar)) = known().get(&camera).filter(|(read, _)| read.elapsed() < BELIEVED) {
-            return Ok(calendar.clone());
-        }
-        let entry = self.store.camera(camera).await?;
-        let calendar = Calendar::of(entry.as_ref().map_or("UTC", |entry| &entry.time_zone))?;
-        let mut known = known();
-        known.retain(|_, (read, _)| read.elapsed() < BELIEVED);
-        known.insert(camera, (Instant::now(), calendar.clone()));
-        Ok(calendar)
+    pub(crate) fn new(store: Arc<dyn Store>, lookup: Arc<dyn Lookup>, counters: Counters) -> Self {
+        Self { store, lookup, counters }
     }
 }
 
 #[async_trait]
 impl Hear for Counting {
     async fn hear(&self, counted: &SegmentCounted) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let calendar = self.calendar(counted.camera).await?;
+        let camera = self.lookup.camera(counted.camera).await?;
+        let calendar = Calendar::of(camera.as_ref().map_or("UTC", |entry| &entry.time_zone))?;
         let starts = (counted.lines.iter().map(|row| row.start))
             .chain(counted.coverage.iter().map(|row| row.start))
             .chain([counted.span.start, counted.span.end.plus_us(-1)]);

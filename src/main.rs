@@ -22,6 +22,7 @@ mod outputs;
 mod pictures;
 mod place;
 mod progress;
+mod registry_cache;
 mod report;
 mod role;
 mod rules_input;

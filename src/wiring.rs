@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use camcount_queue::{BrokerOptions, Counters, Feed, Queue, connect, connect_feed};
+use camcount_queue::{BrokerOptions, Cache, Counters, Feed, Queue, connect, connect_feed};
+use camcount_store::Lookup;
 
-use crate::{config::Config, place::Place};
+use crate::{config::Config, place::Place, registry_cache::RegistryCache};
 
 /// What all roles work with.
 pub(crate) struct Wiring {
@@ -44,6 +45,14 @@ pub(crate) async fn feed(config: &Config) -> Result<Arc<dyn Feed>> {
 
 /// The counters of the day, where a Redis is named. It may be away: they are a copy, and done without.
 pub(crate) fn counters(config: &Config) -> Result<Option<Counters>> {
-    let url = config.counters_url();
+    let url = config.copies_url();
     Ok(url.map(|url| Counters::at(url, &BrokerOptions::default().name)).transpose()?)
+}
+
+/// What jobs look up: in the store, with a cache before it where a Redis is named, which may be away.
+pub(crate) fn lookup(config: &Config, place: &Place) -> Result<Arc<dyn Lookup>> {
+    let store = Arc::clone(&place.store) as Arc<dyn Lookup>;
+    let Some(url) = config.copies_url() else { return Ok(store) };
+    let cache = Cache::at(url, &BrokerOptions::default().name)?;
+    Ok(Arc::new(RegistryCache::new(store, cache)))
 }

@@ -18,7 +18,7 @@ use camcount_domain::{Camera, DetectSegment, Lane, Pass, PassId, Priority, Seq};
 use camcount_queue::{InProcess, InProcessFeed, Queue};
 use camcount_runtime::{Detectors, JobEnd, Meter, Ports, Telling, Workers, WorkersOptions, handlers};
 use camcount_scheduler::Reconciler;
-use camcount_store::{Outcome, PassState, Rows, Scope};
+use camcount_store::{Lookup, Outcome, PassState, Rows, Scope};
 use clap::Args;
 use futures::TryStreamExt;
 use tokio::sync::broadcast::error::RecvError;
@@ -208,6 +208,7 @@ impl<'p> Anew<'p> {
         let loader = Loader::new(Arc::clone(&self.theirs.blobs), self.config.clone());
         let ports = Ports {
             store: Arc::clone(&self.ours.store),
+            lookup: Arc::clone(&self.ours.store) as Arc<dyn Lookup>,
             blobs,
             footage: Ffmpeg::new(self.config.ffmpeg.clone()),
             detectors: Detectors::loaded_by(Arc::new(loader)),

@@ -126,13 +126,15 @@ pub(crate) async fn start(
         tokio::task::block_in_place(|| footage.check())?;
     }
     let mut telling = Telling::over(Arc::clone(&wiring.feed));
+    let lookup = wiring::lookup(config, &wiring.place)?;
     if let Some(counters) = wiring::counters(config)? {
-        let counting = Counting::new(Arc::clone(&wiring.place.store), counters);
+        let counting = Counting::new(Arc::clone(&wiring.place.store), Arc::clone(&lookup), counters);
         telling = telling.and("counters", Arc::new(counting));
     }
     let loader = Loader::new(Arc::clone(&wiring.place.blobs), config.clone());
     let ports = Ports {
         store: Arc::clone(&wiring.place.store),
+        lookup,
         blobs: Arc::clone(&wiring.place.blobs),
         footage,
         detectors: Detectors::loaded_by(Arc::new(loader)),

@@ -53,7 +53,7 @@ async fn footage(fleet: &Fleet, camera: CameraId, video: &Path, seconds_ago: i64
     fleet.store.add_recording(&recording, 6_000_000).await.unwrap();
 }
 
-fn flush_all(redis: &Server) {
+pub(crate) fn flush_all(redis: &Server) {
     let mut stream = TcpStream::connect(("127.0.0.1", redis.port)).unwrap();
     stream.write_all(b"FLUSHALL\r\n").unwrap();
     let mut answer = [0; 5];

@@ -10,6 +10,7 @@ mod recording;
 #[path = "../../scheduler/tests/recording/servers.rs"]
 #[allow(dead_code, reason = "the recorder's own tests use the rest")]
 mod recording_servers;
+mod registry_cache;
 #[path = "../../jobs/queue/tests/lanes/servers.rs"]
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use camcount_domain::CameraId;
-use camcount_store::{CameraEvent, EventKind, Leases, Recorded, Registry, Store};
+use camcount_store::{CameraEvent, EventKind, Leases, Lookup, Recorded, Registry, Store};
 
 use crate::{
     fleet::{Fleet, STREET, street},

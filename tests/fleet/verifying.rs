@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use camcount_domain::{Camera, CoverageBucket, Crossing, MediaTime, Pass, SegmentCounts, Seq};
 use camcount_domain::{Confidence, Direction, TrackId};
-use camcount_store::{Committed, Registry, SegmentCommit, Sqlite, Store};
+use camcount_store::{Committed, Lookup, Registry, SegmentCommit, Sqlite, Store};
 
 use crate::{
     fleet::{Fleet, street},

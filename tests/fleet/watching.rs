@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use camcount_domain::{CameraId, FrameSize, MediaSpan, MediaTime, Recording};
-use camcount_store::{Registry, Store};
+use camcount_store::{Lookup, Registry, Store};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use camcount_domain::{CameraId, Lane, MediaSpan, MediaTime, Priority, Recording}
 use camcount_queue::{BrokerOptions, InProcessFeed, Queue};
 use camcount_runtime::{CountHandler, Detectors, Handlers, Meter, Ports, Telling, Workers, WorkersOptions};
 use camcount_scheduler::Reconciler;
-use camcount_store::{Month, Overview, Postgres, Scope, Store, test_database::TestDatabase};
+use camcount_store::{Lookup, Month, Overview, Postgres, Scope, Store, test_database::TestDatabase};
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
@@ -85,6 +85,7 @@ fn start_workers(queue: &Arc<dyn Queue>, store: &Arc<Postgres>, blobs: &Arc<Fold
     };
     let counting = CountHandler::new(Ports {
         store: Arc::clone(store) as Arc<dyn Store>,
+        lookup: Arc::clone(store) as Arc<dyn Lookup>,
         blobs: Arc::clone(blobs) as Arc<dyn Blobs>,
         footage: Ffmpeg::default(),
         detectors: Detectors::default(),

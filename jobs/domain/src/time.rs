@@ -70,7 +70,8 @@ impl FromStr for MediaTime {
 }
 
 /// When something was handled: microseconds since 1970-01-01T00:00:00Z. No count depends on one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct WallTime(pub i64);
 
 impl fmt::Display for WallTime {

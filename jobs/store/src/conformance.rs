@@ -469,5 +469,9 @@ async fn a_ruleset_and_a_state_come_back_as_they_were(store: &dyn Store) {
     commit(store, &id, 0, &SegmentCounts::default()).await;
     let next = store.next_fold(&id).await.unwrap().unwrap();
     assert_eq!(next.state, Some(vec![0]));
-    assert_eq!((next.ruleset, next.detector, next.pass), (ruleset(), detector(), pass));
+    let by_version = (
+        store.ruleset(&next.pass.ruleset).await.unwrap(),
+        store.detector(&next.pass.detector).await.unwrap(),
+    );
+    assert_eq!((by_version, next.pass), ((ruleset(), detector()), pass));
 }

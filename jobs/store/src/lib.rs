@@ -37,7 +37,7 @@ pub use postgres::{
     Postgres, PostgresOptions,
 };
 pub use recorded::{Recorded, StreamQuality};
-pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, PassState, Registry};
+pub use registry::{CameraEntry, CameraFilter, Gps, GpsBox, Lookup, PassState, Registry};
 pub use rollups::{Counted, DIRTY_US, Dirty, RolledUp, Rollups};
 pub use scaling::{Scaled, ScalingLog};
 pub use sqlite::Sqlite;

@@ -10,8 +10,8 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Leases, Live, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, ScalingLog, StoreError,
-    UpkeepTimes,
+    Leases, Live, Lookup, Model, ModelUse, Overview, Recorded, Registered, Registry, Rollups, ScalingLog,
+    StoreError, UpkeepTimes,
 };
 
 /// Rows that come as they are read, so that a reader's memory does not grow with what it reads.
@@ -93,15 +93,11 @@ pub enum Outcome {
     Quarantined(String),
 }
 
-/// All that is needed to fold a pass's next segment.
+/// All that is needed to fold a pass's next segment, but for the rules and the detector that the pass names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NextFold {
     /// The pass.
     pub pass: Pass,
-    /// Its rules.
-    pub ruleset: Ruleset,
-    /// Its detector.
-    pub detector: Detector,
     /// The segment.
     pub segment: Segment,
     /// The recording that the segment is of.
@@ -202,7 +198,7 @@ pub struct CameraEvent {
 /// The truth. Every verb is atomic, and safe to repeat. Areas of their own are traits of their own.
 #[async_trait]
 pub trait Store:
-    Leases + Live + Recorded + Overview + Registry + Rollups + ScalingLog + UpkeepTimes + Send + Sync + 'static
+    Leases + Live + Lookup + Recorded + Overview + Registry + Rollups + ScalingLog + UpkeepTimes
 {
     /// Makes a camera known, or renames it.
     async fn register_camera(&self, camera: &Camera) -> Result<(), StoreError>;
@@ -285,7 +281,7 @@ pub trait Store:
     /// Gives a segment up: it becomes a gap. Changes nothing where there are detections.
     async fn quarantine(&self, job: &DetectSegment, reason: &str) -> Result<(), StoreError>;
 
-    /// All that is needed to fold the pass's next segment; `None` while that is not detected, or when the pass
+    /// What is needed to fold the pass's next segment; `None` while that is not detected, or when the pass
     /// is finished.
     async fn next_fold(&self, pass: &PassId) -> Result<Option<NextFold>, StoreError>;
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use camcount_domain::{Camera, CameraId, DetectorVersion, Pass, PassId, RulesetVersion, Seq, WallTime};
+use camcount_domain::{
+    Camera, CameraId, Detector, DetectorVersion, Pass, PassId, Ruleset, RulesetVersion, Seq, WallTime,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
 /// A camera that somebody registered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CameraEntry {
     /// The camera. No two registered ones have one name.
     pub camera: Camera,
@@ -31,7 +34,7 @@ pub struct CameraEntry {
 }
 
 /// A place on earth (WGS 84).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gps {
     /// Degrees north, -90..=90.
     pub latitude: f64,
@@ -89,6 +92,25 @@ impl PassState {
     }
 }
 
+/// What jobs look up over and over, one entry at a time: a port of its own, so that a cache may stand before the store.
+#[async_trait]
+pub trait Lookup: Send + Sync + 'static {
+    /// The registered camera of this identity.
+    async fn camera(&self, id: CameraId) -> Result<Option<CameraEntry>, StoreError>;
+
+    /// A detector by its version.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDetector`].
+    async fn detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError>;
+
+    /// A ruleset by its version.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRuleset`].
+    async fn ruleset(&self, version: &RulesetVersion) -> Result<Ruleset, StoreError>;
+}
+
 /// The store's part in registering cameras.
 #[async_trait]
 pub trait Registry {
@@ -97,9 +119,6 @@ pub trait Registry {
     /// # Errors
     /// [`StoreError::NameTaken`] when another camera is called so.
     async fn enter_camera(&self, entry: &CameraEntry) -> Result<(), StoreError>;
-
-    /// The registered camera of this identity.
-    async fn camera(&self, id: CameraId) -> Result<Option<CameraEntry>, StoreError>;
 
     /// The registered camera of this name.
     async fn camera_called(&self, name: &str) -> Result<Option<CameraEntry>, StoreError>;
@@ -144,10 +163,4 @@ pub trait Registry {
 
     /// The passes of a camera, or of all, in the order of cameras and of their first segments.
     async fn passes(&self, camera: Option<CameraId>) -> Result<Vec<PassState>, StoreError>;
-
-    /// A detector by its version.
-    async fn detector(&self, version: &DetectorVersion) -> Result<camcount_domain::Detector, StoreError>;
-
-    /// A ruleset by its version.
-    async fn ruleset(&self, version: &RulesetVersion) -> Result<camcount_domain::Ruleset, StoreError>;
 }

@@ -1,13 +1,13 @@
 //! The handler of [`CountPass`]: folds every next detected segment of a pass, and commits each.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use camcount_blob::{BlobError, detections};
 use camcount_domain::{
-    Continuity, CountPass, DetectSegment, Failure, Pass, PassId, SegmentCounted, SegmentCounts,
-    SegmentDetections,
+    Continuity, CountPass, DetectSegment, Detector, Failure, Pass, PassId, Ruleset, SegmentCounted,
+    SegmentCounts, SegmentDetections,
 };
 use camcount_store::{Artifact, Committed, NextFold, Outcome, SegmentCommit};
 
@@ -99,10 +99,18 @@ impl CountHandler {
             .map_err(trouble::of_store)
     }
 
+    /// What `pass` counts by.
+    async fn counted_by(&self, pass: &Pass) -> Result<CountedBy, Failure> {
+        let lookup = &self.ports.lookup;
+        let ruleset = lookup.ruleset(&pass.ruleset).await.map_err(trouble::of_store)?;
+        let detector = lookup.detector(&pass.detector).await.map_err(trouble::of_store)?;
+        Ok(CountedBy { ruleset, detector })
+    }
+
     /// Folds one segment and commits it. Returns whether another may follow.
-    async fn count_one(&self, pass: &PassId, next: NextFold) -> Result<bool, Failure> {
+    async fn count_one(&self, pass: &PassId, by: &Arc<CountedBy>, next: NextFold) -> Result<bool, Failure> {
         let seq = next.segment.seq;
-        let Some(Folded { counts, state, news }) = self.fold(pass, next).await? else { return Ok(false) };
+        let Some(Folded { counts, state, news }) = self.fold(pass, by, next).await? else { return Ok(false) };
         let _committing = self.ports.meter.at(Stage::Committing);
         let commit = SegmentCommit { pass, seq, counts: &counts, state: &state };
         let committing = self.ports.store.commit_segment(commit).instrument(tracing::info_span!("commit"));
@@ -121,7 +129,12 @@ impl CountHandler {
     }
 
     /// Folds one segment; `None` when it must be looked at again first.
-    async fn fold(&self, pass: &PassId, next: NextFold) -> Result<Option<Folded>, Failure> {
+    async fn fold(
+        &self,
+        pass: &PassId,
+        by: &Arc<CountedBy>,
+        next: NextFold,
+    ) -> Result<Option<Folded>, Failure> {
         let _folding = self.ports.meter.at(Stage::Folding);
         let found = match &next.outcome {
             Outcome::Detected(artifact) => match self.detections(&next, artifact).await? {
@@ -131,10 +144,16 @@ impl CountHandler {
             Outcome::Quarantined(_) => None,
         };
         // Long segments take a while, and leases are extended meanwhile.
-        let pass = pass.clone();
-        let folded = tokio::task::spawn_blocking(move || fold(pass, next, found)).await;
+        let (pass, by) = (pass.clone(), Arc::clone(by));
+        let folded = tokio::task::spawn_blocking(move || fold(pass, &by, next, found)).await;
         folded.map_err(Failure::retry)?.map(Some).map_err(Failure::discard)
     }
+}
+
+/// What a pass counts by, all along.
+struct CountedBy {
+    ruleset: Ruleset,
+    detector: Detector,
 }
 
 /// What folding a segment gives.
@@ -147,11 +166,17 @@ struct Folded {
 }
 
 /// Folds what was found in a segment; `None` when it was given up.
-fn fold(id: PassId, next: NextFold, found: Option<SegmentDetections>) -> Result<Folded, BadFold> {
-    let NextFold { pass, ruleset, detector, segment, recording, state, last, .. } = next;
+fn fold(
+    id: PassId,
+    by: &CountedBy,
+    next: NextFold,
+    found: Option<SegmentDetections>,
+) -> Result<Folded, BadFold> {
+    let CountedBy { ruleset, detector } = by;
+    let NextFold { pass, segment, recording, state, last, .. } = next;
     let zones: Vec<String> = ruleset.zones.iter().map(|zone| zone.name.clone()).collect();
     let rules = FoldRules::new(
-        ruleset,
+        ruleset.clone(),
         &detector.classes,
         recording.frame_size,
         Continuity::of(recording.frame_interval_us, detector.rate.interval_us()),
@@ -193,6 +218,7 @@ impl Handler for CountHandler {
 
     async fn run(&self, args: CountPass, run: Run) -> Result<(), Failure> {
         let store = &self.ports.store;
+        let mut counted_by = None;
         for _ in 0..SEGMENTS {
             let Some(next) = store.next_fold(&args.pass).await.map_err(trouble::of_store)? else { break };
             if run.cancel.is_cancelled() {
@@ -200,7 +226,11 @@ impl Handler for CountHandler {
             }
             let span = tracing::info_span!("count", camera = %next.pass.camera, seq = next.segment.seq.0, pass = %args.pass);
             let span = trace::of_segment(span, next.pass.camera, next.segment.seq);
-            if !self.count_one(&args.pass, next).instrument(span).await? {
+            let by = match &counted_by {
+                Some(by) => by,
+                None => &*counted_by.insert(Arc::new(self.counted_by(&next.pass).await?)),
+            };
+            if !self.count_one(&args.pass, by, next).instrument(span).await? {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use camcount_blob::{detections, keys};
 use camcount_detect::Detect;
 use camcount_domain::{DetectSegment, Detector, DetectorVersion, Failure, Rate};
-use camcount_store::{Artifact, Kept, Store};
+use camcount_store::{Artifact, Kept, Lookup};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -69,7 +69,7 @@ impl Detectors {
     async fn get(
         &self,
         version: &DetectorVersion,
-        store: &dyn Store,
+        lookup: &dyn Lookup,
     ) -> Result<(Detector, Arc<dyn Detect>), Failure> {
         let mut loaded = self.loaded.lock().await;
         if let Some(found) = loaded.get(version) {
@@ -78,7 +78,7 @@ impl Detectors {
         let Some(loader) = &self.loader else {
             return Err(Failure::defer(trouble::WAIT, NotLoaded::new(version, None)));
         };
-        let wanted = store.detector(version).await.map_err(trouble::of_store)?;
+        let wanted = lookup.detector(version).await.map_err(trouble::of_store)?;
         let detect = loader.load(&wanted).await;
         let detect =
             detect.map_err(|error| Failure::defer(trouble::WAIT, NotLoaded::new(version, Some(error))))?;
@@ -120,7 +120,7 @@ impl DetectHandler {
         args: &DetectSegment,
         cancel: CancellationToken,
     ) -> Result<Arc<Looking>, Failure> {
-        let (detector, detect) = self.ports.detectors.get(&args.detector, &*self.ports.store).await?;
+        let (detector, detect) = self.ports.detectors.get(&args.detector, &*self.ports.lookup).await?;
         let (segment, recording) =
             self.ports.store.segment(args.camera, args.seq).await.map_err(trouble::of_store)?;
         Ok(Arc::new(Looking {

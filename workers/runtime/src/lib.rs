@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use camcount_blob::Blobs;
 use camcount_decode::Ffmpeg;
-use camcount_store::Store;
+use camcount_store::{Lookup, Store};
 
 pub use count::CountHandler;
 pub use detect::{DetectHandler, Detectors, LoadDetector};
@@ -37,6 +37,8 @@ pub use workers::{JobEnd, Workers, WorkersOptions};
 pub struct Ports {
     /// The truth.
     pub store: Arc<dyn Store>,
+    /// What is registered: the same store, or a cache before it.
+    pub lookup: Arc<dyn Lookup>,
     /// Artifacts and copies of streams.
     pub blobs: Arc<dyn Blobs>,
     /// The way to frames.

@@ -103,16 +103,7 @@ impl Postgres {
         let job = DetectSegment { camera: pass.camera, seq, detector: pass.detector.clone() };
         let Some(outcome) = self.outcome_of(&job).await? else { return Ok(None) };
         let (segment, recording) = self.segment_of(pass.camera, seq).await?;
-        Ok(Some(NextFold {
-            ruleset: self.read_ruleset(&pass.ruleset).await?,
-            detector: self.read_detector(&pass.detector).await?,
-            segment,
-            recording,
-            outcome,
-            last: row.last(),
-            state: row.fold_state,
-            pass,
-        }))
+        Ok(Some(NextFold { segment, recording, outcome, last: row.last(), state: row.fold_state, pass }))
     }
 
     pub(super) async fn progress_of(&self, id: &PassId) -> Result<PassProgress, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::{Sqlite, rollups::recut};
 use crate::{
-    CameraEntry, CameraFilter, PassState, Registry, StoreError,
+    CameraEntry, CameraFilter, Lookup, PassState, Registry, StoreError,
     rows::{StoredCamera, StoredPassState},
 };
 
@@ -35,6 +35,26 @@ async fn end_live(tx: &mut SqliteConnection, camera: &str) -> Result<Option<i64>
     .fetch_all(tx)
     .await?;
     Ok(ended.into_iter().max())
+}
+
+#[async_trait]
+impl Lookup for Sqlite {
+    async fn camera(&self, id: CameraId) -> Result<Option<CameraEntry>, StoreError> {
+        let row: Option<StoredCamera> = sqlx::query_as(cameras!("id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(self.failed("look up a camera"))?;
+        row.map(CameraEntry::try_from).transpose()
+    }
+
+    async fn detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError> {
+        self.read_detector(version).await
+    }
+
+    async fn ruleset(&self, version: &RulesetVersion) -> Result<Ruleset, StoreError> {
+        self.read_ruleset(version).await
+    }
 }
 
 #[async_trait]
@@ -80,15 +100,6 @@ impl Registry for Sqlite {
             recut(&mut tx, &id).await.map_err(&failed)?;
         }
         tx.commit().await.map_err(&failed)
-    }
-
-    async fn camera(&self, id: CameraId) -> Result<Option<CameraEntry>, StoreError> {
-        let row: Option<StoredCamera> = sqlx::query_as(cameras!("id = $1"))
-            .bind(id.to_string())
-            .fetch_optional(&self.reader)
-            .await
-            .map_err(self.failed("look up a camera"))?;
-        row.map(CameraEntry::try_from).transpose()
     }
 
     async fn camera_called(&self, name: &str) -> Result<Option<CameraEntry>, StoreError> {
@@ -261,13 +272,5 @@ impl Registry for Sqlite {
         .await
         .map_err(self.failed("list passes"))?;
         rows.into_iter().map(PassState::try_from).collect()
-    }
-
-    async fn detector(&self, version: &DetectorVersion) -> Result<Detector, StoreError> {
-        self.read_detector(version).await
-    }
-
-    async fn ruleset(&self, version: &RulesetVersion) -> Result<Ruleset, StoreError> {
-        self.read_ruleset(version).await
     }
 }

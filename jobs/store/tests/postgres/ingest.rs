@@ -8,7 +8,7 @@ use std::{
 
 use camcount_domain::{BUCKET_US, Camera, CameraId, CoverageBucket, FrameRow, SegmentCounts, Seq, WallTime};
 use camcount_store::{
-    CameraEntry, CameraFilter, Committed, Gps, GpsBox, Month, Registry, SegmentCommit, Store,
+    CameraEntry, CameraFilter, Committed, Gps, GpsBox, Lookup, Month, Registry, SegmentCommit, Store,
     test_database::TestDatabase,
 };
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};

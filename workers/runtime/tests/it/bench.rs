@@ -14,7 +14,7 @@ use camcount_queue::{Feed, InProcessFeed, Queue};
 use camcount_runtime::{
     CountHandler, DetectHandler, Detectors, Fold, FoldRules, Handler, Meter, Ports, Run, Telling,
 };
-use camcount_store::{Artifact, Outcome, Scope, Sqlite, Store};
+use camcount_store::{Artifact, Lookup, Outcome, Scope, Sqlite, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -118,6 +118,7 @@ impl Bench {
         detectors.load(Arc::clone(&self.detect), RATE);
         Ports {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
+            lookup: Arc::clone(&self.store) as Arc<dyn Lookup>,
             blobs: Arc::clone(&self.blobs),
             footage: self.footage.clone(),
             detectors,
