@@ -8,3 +8,4 @@ mod replay;
 #[allow(dead_code, reason = "the brokers' own tests use the rest")]
 mod servers;
 mod slots;
+mod usage;

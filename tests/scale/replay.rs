@@ -1,6 +1,12 @@
 //! A detector that is scripted: it waits as long as it is told and finds what it is told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +29,11 @@ pub(crate) struct Scripted {
     pub(crate) blobs: Arc<Folder>,
     /// What inference would take.
     pub(crate) latency: Duration,
+    /// So many jobs, the first ones, take longer, each by its share of the latency: what begins together goes on out of
+    /// step.
+    pub(crate) spread: usize,
+    /// Jobs that were begun.
+    pub(crate) begun: AtomicUsize,
     /// What was found, read from a file as an artifact, with times from zero.
     pub(crate) found: Bytes,
 }
@@ -33,7 +44,9 @@ impl Handler for Scripted {
 
     async fn run(&self, args: DetectSegment, _: Run) -> Result<(), Failure> {
         let (segment, _) = self.store.segment(args.camera, args.seq).await.map_err(Failure::retry)?;
-        tokio::time::sleep(self.latency).await;
+        let nth = self.begun.fetch_add(1, Ordering::Relaxed);
+        let longer = if nth < self.spread { nth as f64 / self.spread as f64 } else { 0.0 };
+        tokio::time::sleep(self.latency.mul_f64(1.0 + longer)).await;
         let bytes = self.found.clone();
         let encoded = tokio::task::spawn_blocking(move || {
             let mut found = detections::decode(bytes).unwrap();
