@@ -5,6 +5,10 @@ use std::sync::Arc;
 use camcount_domain::{JobArgs, Priority};
 use camcount_queue::{Pushed, Queue, QueueError};
 use camcount_store::{Scope, Store, StoreError};
+use futures::{StreamExt, stream};
+
+/// Jobs that the queue is asked to take at a time. It answers each within a millisecond or so, and thousands may be due.
+const AT_ONCE: usize = 64;
 
 /// What one tick found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,9 +70,11 @@ impl Reconciler {
     }
 
     async fn publish<A: JobArgs>(&self, jobs: &[A], priority: Priority) -> Result<usize, ReconcileError> {
+        let jobs = jobs.iter().map(|job| job.to_job(priority)).collect::<Result<Vec<_>, _>>()?;
+        let mut pushing = stream::iter(jobs).map(|job| self.queue.push(job)).buffered(AT_ONCE);
         let mut pushed = 0;
-        for job in jobs {
-            match self.queue.push(job.to_job(priority)?).await {
+        while let Some(answer) = pushing.next().await {
+            match answer {
                 Ok(Pushed::New) => pushed += 1,
                 Ok(Pushed::Duplicate) => {}
                 Err(QueueError::Full { .. }) => break,

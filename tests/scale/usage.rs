@@ -49,6 +49,7 @@ impl Usage {
 }
 
 /// What was used in a span: cores, and the share of the time in which something waited for the disk.
+#[derive(Default)]
 pub(crate) struct Took {
     own: f64,
     broker: f64,
