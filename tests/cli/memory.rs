@@ -56,9 +56,8 @@ impl Memory {
 /// holds what one shows.
 const CUTS: [(&str, &[&str]); 2] = [("10 s", &["--segment", "10"]), ("by itself", &[])];
 
-/// Most that an hour may take, as a multiple of a minute: usually, at any moment, and the largest FFmpeg. In segments as long
-/// a little above what was seen (1.03, 1.03 and 1.06). Cut by itself, a minute has segments of ten seconds and an hour of
-/// sixty, and a segment's detections are held while it is written.
+/// Most that an hour may take, as a multiple of a minute: usually, at any moment, and the largest FFmpeg. A little above what
+/// was seen: 1.04, 1.04 and 1.06 in segments as long, and 1.05, 1.08 and 1.06 cut by itself.
 const TO_A_MINUTE: [[f64; 3]; 2] = [[1.05, 1.07, 1.1], [1.08, 1.12, 1.1]];
 
 /// The same of ten minutes, which have filled all caches.
