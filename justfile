@@ -59,7 +59,7 @@ bench-queue:
 chaos:
     cargo test --workspace --test chaos -- --ignored --nocapture --test-threads 1
 
-# Add worker slots, then hold a thousand simulated cameras for five minutes, and say what takes the processors.
+# Hold a thousand simulated cameras for five minutes, then more until something is used up; then add worker slots.
 bench-scale:
     cargo test --release --workspace --test scale -- --ignored --nocapture --test-threads 1
 
