@@ -60,6 +60,7 @@ async fn more_cameras_until_something_is_used_up() {
         println!("{cameras} cameras: {}", held.took);
         if held.behind >= BEHIND {
             println!("{cameras} cameras are not held; used up first: {}", held.last.used_up());
+            assert!(cameras > step, "not even the first step was held");
             return;
         }
     }
