@@ -42,8 +42,8 @@ impl Place {
 
     /// The same for whoever keeps a spool: what is wrong with the bucket is said, and waited for.
     pub(crate) async fn spooling(config: &Config) -> Result<Self> {
-        let store = Postgres::connect(&PostgresOptions::new(config.database_url()?)).await?;
         let BlobsAt::S3(options) = config.blobs()? else { return Self::shared(config).await };
+        let store = Postgres::connect(&PostgresOptions::new(config.database_url()?)).await?;
         let bucket = match S3::open(&options).await {
             Err(error @ BlobError::Storage { .. }) => {
                 let bucket = S3::open_unseen(&options).await?;

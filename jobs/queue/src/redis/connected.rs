@@ -29,8 +29,8 @@ impl Connected {
         Ok(Self { client, connection, broker })
     }
 
-    /// Connects when something is asked first, to the Redis at `url`; what others there say `name` for. `what` says what
-    /// is to be in Redis.
+    /// Connects when something is asked first, to the Redis at `url`, called `name` there. `what` is the reason that is given
+    /// where the address is no Redis's.
     pub(crate) fn later_at(url: &str, name: &str, what: &str) -> Result<Self, ConnectError> {
         let address = address(url, name)?;
         if address.kind != Kind::Redis {
