@@ -59,9 +59,11 @@ bench-queue:
 chaos:
     cargo test --workspace --test chaos -- --ignored --nocapture --test-threads 1
 
-# Hold a thousand simulated cameras for five minutes, then more until something is used up; then add worker slots.
+# Slots first: ext4 makes files slowly where many were deleted in the last minutes, and cameras delete theirs.
+# Add worker slots; then hold a thousand simulated cameras for five minutes, then more until something is used up.
 bench-scale:
-    cargo test --release --workspace --test scale -- --ignored --nocapture --test-threads 1
+    cargo test --release --workspace --test scale -- --ignored --nocapture slots
+    cargo test --release --workspace --test scale -- --ignored --nocapture --test-threads 1 cameras
 
 # Hold the whole pipeline against inference alone, decoding alone, and a pipeline of Python's.
 bench-pipeline:

@@ -17,6 +17,10 @@ use camcount_domain::{
 };
 use camcount_runtime::{Handler, Run};
 use camcount_store::{Artifact, Postgres, Store};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
 
 /// Looked-at frames a second of every camera.
 pub(crate) const FPS: i64 = 10;
@@ -46,15 +50,20 @@ impl Handler for Scripted {
         let (segment, _) = self.store.segment(args.camera, args.seq).await.map_err(Failure::retry)?;
         let nth = self.begun.fetch_add(1, Ordering::Relaxed);
         let longer = if nth < self.spread { nth as f64 / self.spread as f64 } else { 0.0 };
-        tokio::time::sleep(self.latency.mul_f64(1.0 + longer)).await;
+        let inference = sleep_until(Instant::now() + self.latency.mul_f64(1.0 + longer));
+        // To read the script stands for inference, and is part of its time.
         let bytes = self.found.clone();
-        let encoded = tokio::task::spawn_blocking(move || {
+        let found = spawn_blocking(move || {
             let mut found = detections::decode(bytes).unwrap();
             for frame in &mut found.frames {
                 frame.time = segment.span.start.plus_us(frame.time.0);
             }
-            (detections::encode(&found).unwrap(), found.frames.len() as u32)
+            found
         });
+        let found = found.await.map_err(Failure::retry)?;
+        inference.await;
+        let encoded =
+            spawn_blocking(move || (detections::encode(&found).unwrap(), found.frames.len() as u32));
         let (bytes, frames) = encoded.await.map_err(Failure::retry)?;
         let sha256 = detections::checksum(&bytes);
         let blob_key = keys::detections(args.camera, args.seq, &args.detector, &sha256);
