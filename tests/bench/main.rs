@@ -10,7 +10,7 @@ mod measure;
 mod runs;
 mod table;
 
-use std::{num::NonZeroUsize, thread::available_parallelism};
+use std::{collections::BTreeSet, num::NonZeroUsize, thread::available_parallelism};
 
 use camcount_domain::FrameSize;
 use harness::{Camcount, ffmpeg, test_data};
@@ -36,7 +36,7 @@ fn the_pipeline_reaches_its_limit() {
     let Some(footage) = test_data(FOOTAGE) else { return };
     let rounds = std::env::var("CAMCOUNT_BENCH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     let asked = std::env::var("CAMCOUNT_BENCH_MODELS").unwrap_or_default();
-    let workers = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut short = Vec::new();
     for (model, repeats) in MODELS.into_iter().filter(|(model, _)| asked.is_empty() || asked.contains(model))
     {
@@ -45,29 +45,33 @@ fn the_pipeline_reaches_its_limit() {
         let clip = camcount.path("clip.mp4");
         let clip = clip.to_str().unwrap();
         ffmpeg(["-stream_loop", &(repeats - 1).to_string(), "-i", &footage, "-c", "copy", clip]);
-        let scene = Scene { model: &path, clip, size: SIZE, frames: FRAMES * repeats, workers };
-        let before = measure::load();
-        let rounds: Vec<Round> = (0..rounds)
-            .map(|_| Round {
-                inference: inference_alone(&scene),
-                decoding: decoding_alone(&scene),
-                pipeline: pipeline(&scene),
-                python: python(&scene),
-            })
-            .collect();
-        println!(
-            "\n{model}: {} frames of {}x{} pixels, {workers} workers on as many cores; load {before} before, {} after",
-            scene.frames,
-            SIZE.width,
-            SIZE.height,
-            measure::load()
-        );
-        let (of_the_limit, over_python) = tell(&rounds, workers);
-        if of_the_limit < OF_THE_LIMIT {
-            short.push(format!("{model}: {of_the_limit:.2} of the slower limit, {OF_THE_LIMIT} wanted"));
-        }
-        if let Some(over_python) = over_python.filter(|ratio| *ratio < OVER_PYTHON) {
-            short.push(format!("{model}: {over_python:.2} times as fast as Python, {OVER_PYTHON} wanted"));
+        for workers in BTreeSet::from([NonZeroUsize::MIN, cores]) {
+            let scene = Scene { model: &path, clip, size: SIZE, frames: FRAMES * repeats, workers };
+            let before = measure::load();
+            let rounds: Vec<Round> = (0..rounds)
+                .map(|_| Round {
+                    inference: inference_alone(&scene),
+                    decoding: decoding_alone(&scene),
+                    pipeline: pipeline(&scene),
+                    python: python(&scene),
+                })
+                .collect();
+            println!(
+                "\n{model}: {} frames of {}x{} pixels, workers: {workers}, cores: {cores}; load {before} before, {} after",
+                scene.frames,
+                SIZE.width,
+                SIZE.height,
+                measure::load()
+            );
+            let (of_the_limit, over_python) = tell(&rounds, workers);
+            // Where inference has all the cores, decoding must take from it: the slower of both is out of reach.
+            if workers < cores && of_the_limit < OF_THE_LIMIT {
+                short.push(format!("{model}: {of_the_limit:.2} of the slower limit, {OF_THE_LIMIT} wanted"));
+            }
+            if let Some(over_python) = over_python.filter(|ratio| *ratio < OVER_PYTHON) {
+                short
+                    .push(format!("{model}: {over_python:.2} times as fast as Python, {OVER_PYTHON} wanted"));
+            }
         }
     }
     assert!(short.is_empty(), "\n{}", short.join("\n"));

@@ -59,7 +59,7 @@ pub(crate) struct Pipeline {
 pub(crate) fn inference_alone(scene: &Scene<'_>) -> Speed {
     /// Some of all over the clip: all of them would not fit into the memory of a small machine.
     const PICTURES: usize = 32;
-    let picture = OnnxDetector::open(&scene.options()).unwrap().picture();
+    let picture = OnnxDetector::open(&scene.options()).unwrap().picture(scene.size);
     let ffmpeg = Ffmpeg::default();
     let probe = ffmpeg.probe(scene.clip).unwrap();
     let recording = Recording {
@@ -76,13 +76,14 @@ pub(crate) fn inference_alone(scene: &Scene<'_>) -> Speed {
     // A third of the frames tells the rate.
     let batches = (scene.frames / 3 / scene.workers).max(1);
     let before = cpu("self");
-    let (frames, wall) = camcount_detect::inference_alone(&scene.options(), &frames, batches).unwrap();
+    let (frames, wall) =
+        camcount_detect::inference_alone(&scene.options(), scene.size, &frames, batches).unwrap();
     Speed::of(frames, wall, cpu("self") - before)
 }
 
 /// FFmpeg making the model's pictures of all frames and throwing them away, as many at a time as there are workers.
 pub(crate) fn decoding_alone(scene: &Scene<'_>) -> Speed {
-    let picture = OnnxDetector::open(&scene.options()).unwrap().picture();
+    let picture = OnnxDetector::open(&scene.options()).unwrap().picture(scene.size);
     let filters = camcount_decode::scaling(&picture, scene.size);
     let decode = || {
         let mut command = Command::new("ffmpeg");

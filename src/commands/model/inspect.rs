@@ -82,7 +82,7 @@ fn look(detector: &OnnxDetector, source: &str, config: &Config) -> Result<Seen> 
         frame_size: size,
         frame_interval_us: probe.frame_interval_us,
     };
-    let mut frames = ffmpeg.frames(&recording, MediaSpan::ALL, Rate::DEFAULT, &detector.picture())?;
+    let mut frames = ffmpeg.frames(&recording, MediaSpan::ALL, Rate::DEFAULT, &detector.picture(size))?;
     let frame = frames.next().with_context(|| format!("{source} holds no picture"))??;
     let detections = detector.submit(frame, size, None).wait()?.detections;
     Ok(Seen { size, detections })
@@ -103,6 +103,9 @@ fn print(out: &mut impl Write, explanation: &Explanation) -> Result<()> {
         channels(picture.pixels),
         fit(picture.fit)
     )?;
+    if explanation.cut {
+        writeln!(out, "         cut to the shape of the footage, down to half a side")?;
+    }
     writeln!(out, "values   {}", values(explanation))?;
     writeln!(out, "classes  {}, from {}: {}", classes.len(), explanation.classes_from, classes.join(", "))?;
     Ok(())
@@ -170,6 +173,7 @@ fn document(explanation: &Explanation, sha256: &str, seen: Option<&Seen>) -> Val
         "picture": {
             "size": explanation.picture.size,
             "fit": explanation.picture.fit,
+            "cut": explanation.cut,
             "pixels": explanation.picture.pixels,
             "order": explanation.order,
             "batch": explanation.batch,

@@ -116,6 +116,12 @@ pub enum DetectError {
         /// How many classes.
         count: usize,
     },
+    /// The model is of a kind whose graph is not understood well enough to be cut to another size.
+    #[error("model {path} cannot be cut to another size")]
+    Uncut {
+        /// The file.
+        path: PathBuf,
+    },
     /// The batch does not suit the model.
     #[error("model {path} cannot run in batches of {batch}: {why}")]
     BatchRefused {

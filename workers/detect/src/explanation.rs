@@ -15,8 +15,10 @@ pub struct Explanation {
     pub inputs: Vec<String>,
     /// Its outputs likewise.
     pub outputs: Vec<String>,
-    /// The pictures that it is given.
+    /// The pictures that it is given, of footage of their own shape.
     pub picture: Picture,
+    /// Whether it is cut to the shape of other footage, instead of putting bars around that.
+    pub cut: bool,
     /// How they lie in the input: `planes`, or `pixels`.
     pub order: &'static str,
     /// How many it is given at a time.

@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use camcount_domain::{Detector, Frame, FrameSize, MediaSpan, MediaTime, Picture, PixelFormat, Rate};
+use camcount_domain::{
+    Detector, Frame, FrameSize, MediaSpan, MediaTime, Picture, PixelFormat, Rate, Recording,
+};
 
 use crate::{Backdrop, BackdropWanted, Detect, Ticket};
 
@@ -124,16 +126,16 @@ impl Detect for Gated {
         Detector { settings, ..detector }
     }
 
-    fn picture(&self) -> Picture {
-        self.0.picture()
+    fn picture(&self, source: FrameSize) -> Picture {
+        self.0.picture(source)
     }
 
     fn backdrop(&self) -> Option<BackdropWanted> {
         self.0.backdrop()
     }
 
-    fn gate(&self, recording_start: MediaTime) -> Option<Gate> {
-        Some(Gate::new(self.picture(), recording_start))
+    fn gate(&self, recording: &Recording) -> Option<Gate> {
+        Some(Gate::new(self.picture(recording.frame_size), recording.span.start))
     }
 
     fn submit(&self, frame: Frame, source: FrameSize, backdrop: Option<Arc<Backdrop>>) -> Ticket {

@@ -7,6 +7,7 @@
 //! at, or on how many threads did.
 
 mod classes;
+mod cut;
 mod device;
 mod error;
 mod explanation;
@@ -15,6 +16,7 @@ mod graph;
 mod input;
 mod layouts;
 mod library;
+mod model;
 mod motion;
 mod network;
 mod onnx;
@@ -25,7 +27,7 @@ mod ticket;
 
 use std::sync::Arc;
 
-use camcount_domain::{Detector, Frame, FrameSize, MediaTime, Picture, Rate};
+use camcount_domain::{Detector, Frame, FrameSize, Picture, Rate, Recording};
 
 pub use device::{Device, DeviceKind};
 pub use error::DetectError;
@@ -42,15 +44,15 @@ pub trait Detect: Send + Sync {
     /// Everything that the detections depend on, when looking at `rate`.
     fn describe(&self, rate: Rate) -> Detector;
 
-    /// The frames that it wants.
-    fn picture(&self) -> Picture;
+    /// The frames that it wants of a camera whose picture is `source` pixels.
+    fn picture(&self, source: FrameSize) -> Picture;
 
     /// The backdrop that it wants to be given with every frame, if any.
     fn backdrop(&self) -> Option<BackdropWanted>;
 
     /// What decides which frames of a recording it is spared; `None` when it is to be given all of them.
-    fn gate(&self, recording_start: MediaTime) -> Option<Gate> {
-        let _ = recording_start;
+    fn gate(&self, recording: &Recording) -> Option<Gate> {
+        let _ = recording;
         None
     }
 

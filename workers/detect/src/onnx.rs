@@ -2,33 +2,32 @@
 //! handing its frames to the service.
 
 use std::{
-    fs,
+    collections::HashMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::available_parallelism,
 };
 
-use camcount_domain::{Confidence, Detector, Frame, FrameSize, Picture, PixelFormat, Rate};
-use ort::session::Session;
-use sha2::{Digest, Sha256};
+use camcount_domain::{Confidence, Detector, Frame, FrameSize, Picture, Rate};
 
 use crate::{
     Backdrop, BackdropWanted, Detect, DetectError, Device, DeviceKind, Ticket,
     classes::{self, Family},
-    error::Cause,
+    cut::least,
     explanation::Explanation,
-    graph::{Element, Graph, Port},
-    input::input_shape,
+    graph::{Element, Port},
     layouts::{self, Recognised},
-    library::{self, Loaded},
-    network::{InputShape, Levels, Network, Order, open_session},
+    model::{Model, Ready},
+    network::{InputShape, Levels, Network, Order},
     service::{Reading, Service},
     suppress::{ACROSS_FAMILIES, MOST},
 };
 
 /// Goes up whenever the same model gives other detections for the same frame, by a change in this crate.
 const REVISION: u32 = 2;
+/// What is said of pictures whose size goes by the footage; changes with the rules of [`least`].
+const CUT: &str = " cut to the footage";
 
 /// How a model is to be run.
 #[derive(Clone, Debug)]
@@ -88,52 +87,33 @@ impl OnnxOptions {
     }
 }
 
-/// A model's bytes, and what they are to run on.
-pub(crate) struct Model<'m> {
-    options: &'m OnnxOptions,
-    bytes: &'m [u8],
-    loaded: Loaded,
-}
-
-impl<'m> Model<'m> {
-    /// The bytes of the file.
-    pub(crate) fn read(options: &OnnxOptions) -> Result<Vec<u8>, DetectError> {
-        let path = options.model.clone();
-        fs::read(&path).map_err(|source| DetectError::ModelUnreadable { path, source })
-    }
-
-    /// Loads ONNX Runtime, which must know the device.
-    pub(crate) fn load(options: &'m OnnxOptions, bytes: &'m [u8]) -> Result<Self, DetectError> {
-        let loaded = library::load(options.library.as_deref())?;
-        let device = options.device;
-        if !loaded.installation.devices.contains(&device.kind) {
-            return Err(DetectError::DeviceMissing {
-                device: device.to_string(),
-                library: loaded.installation.path.clone(),
-                available: loaded.installation.devices.iter().map(|kind| kind.as_str()).collect(),
-            });
-        }
-        Ok(Self { options, bytes, loaded })
-    }
-
-    /// One more copy of it.
-    pub(crate) fn session(&self) -> Result<Session, DetectError> {
-        open_session(&self.loaded, self.options.device, &self.options.model, self.bytes)
-    }
-}
-
 /// A model, opened and warm. Dropping it answers the frames it has and ends its threads.
 pub struct OnnxDetector {
     name: String,
     sha256: String,
     explanation: Explanation,
-    reading: Arc<Reading>,
-    service: Service,
+    /// What it is given of footage of its own shape.
+    picture: Picture,
+    settings: Settings,
+    /// What is opened once more for every other shape, if it can be cut to them.
+    cut: Option<Model>,
+    /// By the size of their pictures.
+    services: Mutex<HashMap<FrameSize, Arc<Service>>>,
+}
+
+/// What is made of answers, whatever the pictures' size.
+struct Settings {
+    families: Vec<Family>,
+    floor: Confidence,
+    overlap: Confidence,
 }
 
 impl OnnxDetector {
     /// Loads ONNX Runtime and the model, recognises its layout, runs it once on an empty picture, and starts
     /// its threads.
+    ///
+    /// Where the size of its pictures is fixed and footage would be put in the middle of them with bars around, the model
+    /// is cut to the shape of the footage, if that is understood: a copy for each shape, opened with its first frame.
     ///
     /// # Errors
     /// Whatever keeps the model from being used: nothing that can be known beforehand is left for the first
@@ -157,51 +137,35 @@ impl OnnxDetector {
         }
         let path = &options.model;
         let model = Model::load(options, model)?;
-        let session = model.session()?;
-        let mut graph = Graph::of(&session);
+        let mut whole = model.whole()?;
+        if whole.shape.batch > 1 {
+            refuse_mixing(&mut whole.network, whole.shape, path)?;
+        }
+        let Ready { graph, shape, known_as, recognised: Recognised { layout, reasons }, .. } = &whole;
+        let count = layout.classes();
         let classes_from = match (&options.classes, &graph.names) {
             (Some(_), _) => "given",
             (None, Some(_)) => "the model",
             (None, None) => "COCO",
         };
-        graph.names = options.classes.clone().or(graph.names);
-        let shape = input_shape(&graph, options)?;
-        let mut first = Network::new(session, shape);
-        let (known_as, Recognised { layout, reasons }) = probe(&mut first, &graph, shape, options)?;
-        if shape.batch > 1 {
-            refuse_mixing(&mut first, shape, path)?;
-        }
-        let count = layout.classes();
-        let names = graph.names.clone();
-        let classes = names
+        let classes = graph
+            .names
+            .clone()
             .or_else(|| classes::default_names(count))
             .ok_or_else(|| DetectError::ClassesUnnamed { path: path.clone(), count })?;
-
-        let mut networks = vec![first];
-        for _ in 1..options.sessions().get() {
-            networks.push(Network::new(model.session()?, shape));
-        }
         let preparation = layout.preparation();
-        let size = FrameSize { width: shape.width, height: shape.height };
-        let reading = Arc::new(Reading {
-            picture: Picture { size, fit: preparation.fit, pixels: PixelFormat::GbrPlanes },
-            planes: preparation.planes(),
-            levels: preparation.levels(),
-            layout: Arc::clone(&layout),
-            families: classes.iter().map(|class| Family::of(class)).collect(),
-            floor,
-            overlap: i64::from(overlap.0),
-            batch: shape.batch,
-        });
-        let ports = |ports: &[Port]| ports.iter().map(Port::to_string).collect();
         let scaled = |by: [f32; 3]| (shape.element != Element::U8).then_some(by);
+        let ports = |ports: &[Port]| ports.iter().map(Port::to_string).collect();
+        let picture = whole.picture();
+        let cuts = model.cuts(&whole);
         let explanation = Explanation {
             layout: layout.name().to_owned(),
             known_as,
-            reasons,
+            reasons: reasons.clone(),
             inputs: ports(&graph.inputs),
             outputs: ports(&graph.outputs),
-            picture: Picture { pixels: preparation.pixels, ..reading.picture },
+            picture: Picture { pixels: preparation.pixels, ..picture },
+            cut: cuts,
             order: match shape.order {
                 Order::Planes => "planes",
                 Order::Pixels => "pixels",
@@ -212,18 +176,60 @@ impl OnnxDetector {
             classes,
             classes_from,
         };
-        let service = Service::start(networks, &reading)?;
         let stem = || path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let name = options.name.clone().unwrap_or_else(stem);
-        let sha256 = Sha256::digest(model.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        tracing::debug!(model = name, layout = layout.name(), device = %options.device, "model opened");
-        Ok(Self { name, sha256, explanation, reading, service })
+        tracing::debug!(
+            model = name,
+            layout = explanation.layout,
+            cuts,
+            device = %options.device,
+            "model opened"
+        );
+        let families = explanation.classes.iter().map(|class| Family::of(class)).collect();
+        let settings = Settings { families, floor, overlap };
+        let sha256 = model.sha256();
+        let mut services = HashMap::new();
+        if !cuts {
+            services.insert(picture.size, Arc::new(settings.serve(&model, whole)?));
+        }
+        let (cut, services) = (cuts.then_some(model), Mutex::new(services));
+        Ok(Self { name, sha256, explanation, picture, settings, cut, services })
     }
 
     /// What was recognised in the model, and why.
     #[must_use]
     pub fn explain(&self) -> &Explanation {
         &self.explanation
+    }
+
+    /// Who looks at pictures of `size`; opened when it is asked for the first time, where the model is cut.
+    fn service(&self, size: FrameSize) -> Result<Arc<Service>, DetectError> {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(service) = services.get(&size) {
+            return Ok(Arc::clone(service));
+        }
+        let Some(model) = &self.cut else { return Err(DetectError::Closed) };
+        let service = Arc::new(self.settings.serve(model, model.cut(self.picture.size, size)?)?);
+        services.insert(size, Arc::clone(&service));
+        Ok(service)
+    }
+}
+
+impl Settings {
+    /// Starts as many sessions as are wanted, of which one is `ready`.
+    fn serve(&self, model: &Model, ready: Ready<'_>) -> Result<Service, DetectError> {
+        let preparation = ready.recognised.layout.preparation();
+        let reading = Reading {
+            picture: ready.picture(),
+            planes: preparation.planes(),
+            levels: preparation.levels(),
+            layout: Arc::clone(&ready.recognised.layout),
+            families: self.families.clone(),
+            floor: self.floor,
+            overlap: i64::from(self.overlap.0),
+            batch: ready.shape.batch,
+        };
+        Service::start(model.networks(ready)?, &Arc::new(reading))
     }
 }
 
@@ -236,25 +242,27 @@ impl Detect for OnnxDetector {
     /// Neither the device nor batch and sessions are part of it: workers of different kinds share their
     /// detections.
     fn describe(&self, rate: Rate) -> Detector {
-        let Reading { floor, overlap, .. } = &*self.reading;
+        let Settings { floor, overlap, .. } = &self.settings;
         let picture = self.explanation.picture;
+        let cut = if self.explanation.cut { CUT } else { "" };
         let settings = format!(
-            "revision {REVISION}; picture {}x{} {:?} {:?}; floor {}; overlap {overlap}, across families \
+            "revision {REVISION}; picture {}x{} {:?} {:?}{cut}; floor {}; overlap {}, across families \
              {ACROSS_FAMILIES}; most {MOST}",
-            picture.size.width, picture.size.height, picture.pixels, picture.fit, floor.0
+            picture.size.width, picture.size.height, picture.pixels, picture.fit, floor.0, overlap.0
         );
         Detector {
             name: self.name.clone(),
             sha256: self.sha256.clone(),
-            layout: self.reading.layout.name().to_owned(),
+            layout: self.explanation.layout.clone(),
             settings,
             rate,
             classes: self.explanation.classes.clone(),
         }
     }
 
-    fn picture(&self) -> Picture {
-        self.reading.picture
+    fn picture(&self, source: FrameSize) -> Picture {
+        let size = if self.cut.is_some() { least(&self.picture, source) } else { self.picture.size };
+        Picture { size, ..self.picture }
     }
 
     fn backdrop(&self) -> Option<BackdropWanted> {
@@ -262,11 +270,15 @@ impl Detect for OnnxDetector {
     }
 
     fn submit(&self, frame: Frame, source: FrameSize, _backdrop: Option<Arc<Backdrop>>) -> Ticket {
-        let (time, wanted, got) = (frame.time, self.reading.picture.bytes(), frame.data.len());
+        let picture = self.picture(source);
+        let (time, wanted, got) = (frame.time, picture.bytes(), frame.data.len());
         if wanted != got {
             return Ticket::answered(Err(DetectError::WrongPicture { time, wanted, got }));
         }
-        self.service.submit(frame, source)
+        match self.service(picture.size) {
+            Ok(service) => service.submit(frame, source),
+            Err(error) => Ticket::answered(Err(error)),
+        }
     }
 }
 
@@ -276,29 +288,6 @@ fn unit(option: &'static str, value: f32) -> Result<Confidence, DetectError> {
     } else {
         Err(DetectError::BadOption { option, value })
     }
-}
-
-/// Runs the model on an empty picture and recognises what it answers.
-pub(crate) fn probe(
-    network: &mut Network,
-    graph: &Graph,
-    input: InputShape,
-    options: &OnnxOptions,
-) -> Result<(&'static str, Recognised), DetectError> {
-    let path = &options.model;
-    let wanted = options.layout.as_deref();
-    let recognised = network.run(|outputs| layouts::recognise(graph, input, outputs, wanted));
-    let fails = |source: Cause| match options.batch.map(NonZeroUsize::get) {
-        // An open dimension in the file is no promise: parts of the model may be fixed all the same.
-        Some(batch @ 2..) => {
-            let why = format!("it fails when run so ({source}); try batches of 1");
-            DetectError::BatchRefused { path: path.clone(), batch, why }
-        }
-        _ => DetectError::ModelFails { path: path.clone(), source },
-    };
-    let unknown =
-        |reasons| DetectError::UnknownLayout { path: path.clone(), shapes: graph.shapes(), reasons };
-    recognised.map_err(fails)?.map_err(unknown)
 }
 
 /// Refuses a model whose answer for one picture depends on its place or neighbours in the batch, as that of

@@ -7,17 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use camcount_domain::Frame;
+use camcount_domain::{Frame, FrameSize};
 
-use crate::{
-    DetectError, OnnxOptions,
-    graph::Graph,
-    input::input_shape,
-    network::Network,
-    onnx::{Model, probe},
-};
+use crate::{DetectError, OnnxOptions, model::Model, network::Network};
 
-/// Runs a model over tensors that are ready, made of `frames` as its detector wants them, on as many sessions as a detector
+/// Runs a model over tensors that are ready, made of `frames` as its detector wants them of footage of
+/// `source` pixels, on as many sessions as a detector
 /// opened with `options` has, each looking at `batches` batches. Returns how many pictures that was and how long it took,
 /// opening and making tensors apart.
 ///
@@ -25,22 +20,16 @@ use crate::{
 /// Whatever keeps the model from being used.
 pub fn inference_alone(
     options: &OnnxOptions,
+    source: FrameSize,
     frames: &[Frame],
     batches: usize,
 ) -> Result<(usize, Duration), DetectError> {
-    let bytes = Model::read(options)?;
-    let model = Model::load(options, &bytes)?;
-    let first = model.session()?;
-    let graph = Graph::of(&first);
-    let shape = input_shape(&graph, options)?;
-    let sessions = options.sessions().get();
-    let mut networks = vec![Network::new(first, shape)];
-    for _ in 1..sessions {
-        networks.push(Network::new(model.session()?, shape));
-    }
-    let (_, recognised) = probe(&mut networks[0], &graph, shape, options)?;
-    let preparation = recognised.layout.preparation();
+    let model = Model::load(options, &Model::read(options)?)?;
+    let first = model.fitted(source)?;
+    let (shape, preparation) = (first.shape, first.recognised.layout.preparation());
     let (planes, levels) = (preparation.planes(), preparation.levels());
+    let mut networks = model.networks(first)?;
+    let sessions = networks.len();
     // Every session has its own of them, a full batch each.
     let tensors = |network: &mut Network, own: usize| -> Vec<_> {
         let batches = frames.chunks_exact(shape.batch).skip(own).step_by(sessions);

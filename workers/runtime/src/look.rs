@@ -112,7 +112,7 @@ impl Looking {
     /// Looks at all frames of the segment.
     pub(crate) fn look(&self) -> Result<Found, Miss> {
         let frame_size = self.recording.frame_size;
-        let mut gate = self.detect.gate(self.recording.span.start);
+        let mut gate = self.detect.gate(&self.recording);
         let mut shown = Shown::default();
         if let Some(gate) = &mut gate {
             shown.last = self.approach(gate)?;
@@ -185,7 +185,8 @@ impl Looking {
     fn frames(&self, span: MediaSpan, rate: Rate) -> Result<impl Iterator<Item = Result<Frame, Miss>>, Miss> {
         self.go_on()?;
         let recording = self.runtime.block_on(opened(&*self.ports.blobs, &self.recording))?;
-        let frames = self.ports.footage.frames(&recording, span, rate, &self.detect.picture())?;
+        let picture = self.detect.picture(self.recording.frame_size);
+        let frames = self.ports.footage.frames(&recording, span, rate, &picture)?;
         let cancel = self.cancel.clone();
         let frames = frames.until(move || cancel.is_cancelled());
         Ok(frames.map(|frame| self.go_on().and(frame.map_err(Miss::from))))
@@ -224,7 +225,8 @@ impl Looking {
         let Some(wanted) = self.detect.backdrop() else { return Ok(None) };
         let span = wanted.block(time, self.recording.span);
         if held.as_ref().is_none_or(|(block, _)| *block != span) {
-            let block = Block { source: self.recording.source.clone(), span, picture: self.detect.picture() };
+            let picture = self.detect.picture(self.recording.frame_size);
+            let block = Block { source: self.recording.source.clone(), span, picture };
             *held = self.backdrops.get(block, || self.sample(span, wanted))?.map(|backdrop| (span, backdrop));
         }
         Ok(held.as_ref().map(|(_, backdrop)| Arc::clone(backdrop)))

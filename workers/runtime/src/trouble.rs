@@ -77,12 +77,12 @@ pub(crate) fn try_around(Looking { ports, recording, detect, runtime, .. }: &Loo
         Err(sick) => return Err(Sick::Footage(sick)),
     }
     ports.footage.decodes().map_err(Sick::Ffmpeg)?;
-    let picture = detect.picture();
+    let picture = detect.picture(recording.frame_size);
     // Every level there is: models that overflow do so on bright pictures.
     let data = (0..picture.bytes()).map(|byte| byte as u8).collect();
     let frame = Frame { time: MediaTime::default(), data };
     let backdrop = detect.backdrop().and_then(|_| Backdrop::median(slice::from_ref(&frame)));
-    let ticket = detect.submit(frame, picture.size, backdrop.map(Arc::new));
+    let ticket = detect.submit(frame, recording.frame_size, backdrop.map(Arc::new));
     ticket.wait().map(drop).map_err(Sick::Detector)
 }
 

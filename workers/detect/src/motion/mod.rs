@@ -49,7 +49,7 @@ impl MotionDetector {
 
     /// What moves in one frame.
     fn look(&self, frame: &Frame, source: FrameSize, backdrop: Option<&Backdrop>) -> Answer {
-        let picture = self.picture();
+        let picture = self.picture(source);
         let (time, wanted, got) = (frame.time, picture.bytes(), frame.data.len());
         if got != wanted {
             return Err(DetectError::WrongPicture { time, wanted, got });
@@ -112,7 +112,7 @@ impl Detect for MotionDetector {
         }
     }
 
-    fn picture(&self) -> Picture {
+    fn picture(&self, _source: FrameSize) -> Picture {
         let size = FrameSize { width: SIDE, height: SIDE };
         Picture { size, fit: Fit::TopLeft { pad: 0 }, pixels: PixelFormat::Gray }
     }

@@ -40,7 +40,7 @@ fn finds_people((model, layout, sure, recall, precision): Wanted) {
     let described = detector.describe(Rate::DEFAULT);
     assert_eq!((described.layout.as_str(), described.classes.len()), (layout, 80));
     assert_eq!(described.classes[0], "person");
-    let frames = footage::frames(VIDEO, SOURCE, detector.picture(), 40, INTERVAL_US).unwrap();
+    let frames = footage::frames(VIDEO, SOURCE, detector.picture(SOURCE), 40, INTERVAL_US).unwrap();
     assert_eq!(frames.len(), 20);
 
     let mut score = Score::default();
@@ -61,7 +61,7 @@ fn assert_score(model: &str, what: &str, score: Score, recall: f64, precision: f
 fn vehicles(detector: &OnnxDetector, sure: u16) -> Vec<Vec<BoxF>> {
     let source = FrameSize { width: 1024, height: 576 };
     let video = "motorway_cars_trucks_1024x576.mp4";
-    let frames = footage::frames(video, source, detector.picture(), 30, 41_667).unwrap();
+    let frames = footage::frames(video, source, detector.picture(source), 30, 41_667).unwrap();
     assert_eq!(frames.len(), 11);
     let classes = &detector.explain().classes;
     let vehicle = |class: u16| ["car", "bus", "truck"].contains(&classes[usize::from(class)].as_str());

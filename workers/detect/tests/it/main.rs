@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this is tests")]
 
+mod cut;
 mod footage;
 mod layouts;
 mod misbehaving;

@@ -137,7 +137,7 @@ fn a_frame_needs_its_size_and_its_backdrop() {
 fn people_are_found_without_a_model() {
     let detector = MotionDetector::new();
     let (Some(people), Some(frames)) =
-        (people(), footage::frames(VIDEO, SOURCE, detector.picture(), 1, INTERVAL_US))
+        (people(), footage::frames(VIDEO, SOURCE, detector.picture(SOURCE), 1, INTERVAL_US))
     else {
         return;
     };

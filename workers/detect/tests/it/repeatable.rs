@@ -32,7 +32,7 @@ fn sessions_and_order_change_nothing() {
             return;
         }
         let one = OnnxDetector::open(&options(&path)).unwrap();
-        let mut frames = footage::frames(VIDEO, SOURCE, one.picture(), 60, INTERVAL_US).unwrap();
+        let mut frames = footage::frames(VIDEO, SOURCE, one.picture(SOURCE), 60, INTERVAL_US).unwrap();
         frames.truncate(count);
         let wanted = look(&one, SOURCE, &frames);
         assert!(wanted.iter().all(|seen| !seen.detections.is_empty()), "{model}");

@@ -209,8 +209,8 @@ impl Detect for Planned {
         MotionDetector::new().describe(rate)
     }
 
-    fn picture(&self) -> Picture {
-        MotionDetector::new().picture()
+    fn picture(&self, source: FrameSize) -> Picture {
+        MotionDetector::new().picture(source)
     }
 
     fn backdrop(&self) -> Option<BackdropWanted> {
