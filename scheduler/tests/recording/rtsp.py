@@ -11,7 +11,6 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 
 
-
 def silence(_factory, media):
     """Ends without RTCP's goodbye."""
 

@@ -1,6 +1,6 @@
 //! A model's bytes, and copies of it that are ready to run: as it is, or cut to pictures of another shape.
 
-use std::{borrow::Cow, fs, num::NonZeroUsize};
+use std::{borrow::Cow, fs, num::NonZeroUsize, sync::Arc};
 
 use camcount_domain::{Fit, FrameSize, Picture, PixelFormat};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use crate::{
     error::Cause,
     graph::Graph,
     input::input_shape,
-    layouts::{self, Recognised},
+    layouts::{self, Layout, Recognised},
     library::{self, Loaded},
     network::{InputShape, Network, open_session},
 };
@@ -65,29 +65,39 @@ impl Model {
         self.ready(Cow::Borrowed(&self.bytes))
     }
 
-    /// A copy for pictures of `size`, which is no more than the `whole`.
-    pub(crate) fn cut(&self, whole: FrameSize, size: FrameSize) -> Result<Ready<'_>, DetectError> {
-        if size == whole {
+    /// A copy for pictures of `size`, which is no more than that of the `whole`.
+    pub(crate) fn cut(&self, whole: &Whole, size: FrameSize) -> Result<Ready<'_>, DetectError> {
+        if size == whole.picture.size {
             return self.whole();
         }
-        let bytes = cut(&self.bytes, whole, size);
-        self.ready(Cow::Owned(bytes.ok_or_else(|| DetectError::Uncut { path: self.options.model.clone() })?))
+        let uncut = || DetectError::Uncut { path: self.options.model.clone() };
+        let bytes = cut(&self.bytes, whole.picture.size, size, !whole.layout.has_grid()).ok_or_else(uncut)?;
+        let ready = self.ready(Cow::Owned(bytes))?;
+        let layout = &ready.recognised.layout;
+        let same = layout.name() == whole.layout.name() && layout.classes() == whole.layout.classes();
+        if same { Ok(ready) } else { Err(uncut()) }
     }
 
-    /// Whether it is cut to the shape of footage. That is tried with half the width and height, so that nothing is left
-    /// to fail with other shapes.
-    pub(crate) fn cuts(&self, whole: &Ready<'_>) -> bool {
-        let picture = whole.picture();
-        if matches!(picture.fit, Fit::Stretch) {
+    /// Whether it is cut to the shape of footage. That is tried with about half the width and height, both odd multiples of
+    /// the coarsest cells and not the same, so that nothing is left to fail with other shapes.
+    pub(crate) fn cuts(&self, whole: &Whole) -> bool {
+        let Picture { size, fit, .. } = whole.picture;
+        let has_cells = |side: u32| side.is_multiple_of(COARSEST);
+        if fit == Fit::Stretch || !has_cells(size.width) || !has_cells(size.height) {
             return false;
         }
-        let half = |side: u32| (side / 2).next_multiple_of(COARSEST);
-        let FrameSize { width, height } = picture.size;
-        let size = FrameSize { width: half(width), height: half(height) };
-        match self.cut(picture.size, size) {
-            Ok(cut) => cut.known_as == whole.known_as && cut.classes() == whole.classes(),
+        let cells = |side: u32, more: u32| (((side / COARSEST / 2) | 1) + more) * COARSEST;
+        let width = cells(size.width, 0).min(size.width);
+        let height = cells(size.height, 2).min(size.height);
+        match self.cut(whole, FrameSize { width, height }) {
+            Ok(_) => true,
+            Err(DetectError::Uncut { .. }) => false,
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the model stays whole");
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "the model fails where it is cut to the shape of the footage; it stays whole"
+                );
                 false
             }
         }
@@ -95,12 +105,9 @@ impl Model {
 
     /// A copy for footage of `source` pixels.
     pub(crate) fn fitted(&self, source: FrameSize) -> Result<Ready<'_>, DetectError> {
-        let whole = self.whole()?;
-        if !self.cuts(&whole) {
-            return Ok(whole);
-        }
-        let picture = whole.picture();
-        self.cut(picture.size, least(&picture, source))
+        let ready = self.whole()?;
+        let whole = Whole::of(&ready);
+        if self.cuts(&whole) { self.cut(&whole, least(&whole.picture, source)) } else { Ok(ready) }
     }
 
     /// As many copies as sessions are wanted: `first`, and others of the same.
@@ -126,16 +133,25 @@ impl Model {
     }
 }
 
+/// What copies that are cut are held against.
+pub(crate) struct Whole {
+    /// What it is given of footage of its own shape.
+    pub(crate) picture: Picture,
+    layout: Arc<dyn Layout>,
+}
+
+impl Whole {
+    pub(crate) fn of(ready: &Ready<'_>) -> Self {
+        Self { picture: ready.picture(), layout: Arc::clone(&ready.recognised.layout) }
+    }
+}
+
 impl Ready<'_> {
     /// The pictures that it is given.
     pub(crate) fn picture(&self) -> Picture {
         let size = FrameSize { width: self.shape.width, height: self.shape.height };
         let fit = self.recognised.layout.preparation().fit;
         Picture { size, fit, pixels: PixelFormat::GbrPlanes }
-    }
-
-    fn classes(&self) -> usize {
-        self.recognised.layout.classes()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     explanation::Explanation,
     graph::{Element, Port},
     layouts::{self, Recognised},
-    model::{Model, Ready},
+    model::{Model, Ready, Whole},
     network::{InputShape, Levels, Network, Order},
     service::{Reading, Service},
     suppress::{ACROSS_FAMILIES, MOST},
@@ -92,14 +92,21 @@ pub struct OnnxDetector {
     name: String,
     sha256: String,
     explanation: Explanation,
-    /// What it is given of footage of its own shape.
-    picture: Picture,
+    whole: Whole,
     settings: Settings,
-    /// What is opened once more for every other shape, if it can be cut to them.
-    cut: Option<Model>,
-    /// By the size of their pictures.
-    services: Mutex<HashMap<FrameSize, Arc<Service>>>,
+    services: Services,
 }
+
+/// Who looks at pictures.
+enum Services {
+    /// All of them are of one size.
+    Whole(Arc<Service>),
+    /// One for each size, opened when its first picture comes.
+    Cut { model: Box<Model>, slots: Mutex<HashMap<FrameSize, Slot>> },
+}
+
+/// Locked while it is opened: only who has pictures of that size waits.
+type Slot = Arc<Mutex<Option<Arc<Service>>>>;
 
 /// What is made of answers, whatever the pictures' size.
 struct Settings {
@@ -137,11 +144,11 @@ impl OnnxDetector {
         }
         let path = &options.model;
         let model = Model::load(options, model)?;
-        let mut whole = model.whole()?;
-        if whole.shape.batch > 1 {
-            refuse_mixing(&mut whole.network, whole.shape, path)?;
+        let mut ready = model.whole()?;
+        if ready.shape.batch > 1 {
+            refuse_mixing(&mut ready.network, ready.shape, path)?;
         }
-        let Ready { graph, shape, known_as, recognised: Recognised { layout, reasons }, .. } = &whole;
+        let Ready { graph, shape, known_as, recognised: Recognised { layout, reasons }, .. } = &ready;
         let count = layout.classes();
         let classes_from = match (&options.classes, &graph.names) {
             (Some(_), _) => "given",
@@ -156,7 +163,7 @@ impl OnnxDetector {
         let preparation = layout.preparation();
         let scaled = |by: [f32; 3]| (shape.element != Element::U8).then_some(by);
         let ports = |ports: &[Port]| ports.iter().map(Port::to_string).collect();
-        let picture = whole.picture();
+        let whole = Whole::of(&ready);
         let cuts = model.cuts(&whole);
         let explanation = Explanation {
             layout: layout.name().to_owned(),
@@ -164,7 +171,7 @@ impl OnnxDetector {
             reasons: reasons.clone(),
             inputs: ports(&graph.inputs),
             outputs: ports(&graph.outputs),
-            picture: Picture { pixels: preparation.pixels, ..picture },
+            picture: Picture { pixels: preparation.pixels, ..whole.picture },
             cut: cuts,
             order: match shape.order {
                 Order::Planes => "planes",
@@ -188,12 +195,12 @@ impl OnnxDetector {
         let families = explanation.classes.iter().map(|class| Family::of(class)).collect();
         let settings = Settings { families, floor, overlap };
         let sha256 = model.sha256();
-        let mut services = HashMap::new();
-        if !cuts {
-            services.insert(picture.size, Arc::new(settings.serve(&model, whole)?));
-        }
-        let (cut, services) = (cuts.then_some(model), Mutex::new(services));
-        Ok(Self { name, sha256, explanation, picture, settings, cut, services })
+        let services = if cuts {
+            Services::Cut { model: Box::new(model), slots: Mutex::default() }
+        } else {
+            Services::Whole(Arc::new(settings.serve(&model, ready)?))
+        };
+        Ok(Self { name, sha256, explanation, whole, settings, services })
     }
 
     /// What was recognised in the model, and why.
@@ -202,16 +209,22 @@ impl OnnxDetector {
         &self.explanation
     }
 
-    /// Who looks at pictures of `size`; opened when it is asked for the first time, where the model is cut.
+    /// Who looks at pictures of `size`.
     fn service(&self, size: FrameSize) -> Result<Arc<Service>, DetectError> {
-        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(service) = services.get(&size) {
+        let (model, slots) = match &self.services {
+            Services::Whole(service) => return Ok(Arc::clone(service)),
+            Services::Cut { model, slots } => (model, slots),
+        };
+        let slot = {
+            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(size).or_default())
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(service) = &*slot {
             return Ok(Arc::clone(service));
         }
-        let Some(model) = &self.cut else { return Err(DetectError::Closed) };
-        let service = Arc::new(self.settings.serve(model, model.cut(self.picture.size, size)?)?);
-        services.insert(size, Arc::clone(&service));
-        Ok(service)
+        let ready = model.cut(&self.whole, size)?;
+        Ok(Arc::clone(slot.insert(Arc::new(self.settings.serve(model, ready)?))))
     }
 }
 
@@ -261,8 +274,12 @@ impl Detect for OnnxDetector {
     }
 
     fn picture(&self, source: FrameSize) -> Picture {
-        let size = if self.cut.is_some() { least(&self.picture, source) } else { self.picture.size };
-        Picture { size, ..self.picture }
+        match self.services {
+            Services::Whole(_) => self.whole.picture,
+            Services::Cut { .. } => {
+                Picture { size: least(&self.whole.picture, source), ..self.whole.picture }
+            }
+        }
     }
 
     fn backdrop(&self) -> Option<BackdropWanted> {

@@ -71,6 +71,11 @@ pub(crate) trait Layout: Send + Sync {
     /// How many classes it tells apart.
     fn classes(&self) -> usize;
 
+    /// Whether it knows itself where in the picture each cell of the answer lies, and the model need not.
+    fn has_grid(&self) -> bool {
+        false
+    }
+
     /// Reads the answer for the picture in `slot`: everything of at least `floor`, overlaps included.
     fn read(&self, outputs: &[Output<'_>], slot: usize, floor: Confidence) -> Vec<Candidate>;
 }

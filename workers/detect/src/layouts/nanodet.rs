@@ -101,6 +101,10 @@ impl Layout for NanoDet {
         if self.maps.len() == 3 { "nanodet" } else { "picodet" }
     }
 
+    fn has_grid(&self) -> bool {
+        true
+    }
+
     /// ImageNet's means and deviations (NanoDet's configurations), blue first, black bars around. Of all
     /// orders of channels and constants, with and without bars, this finds people best in both.
     fn preparation(&self) -> Preparation {

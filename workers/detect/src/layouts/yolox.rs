@@ -48,6 +48,10 @@ impl Layout for YoloX {
         if self.raw { "yolox raw grid" } else { "yolox decoded" }
     }
 
+    fn has_grid(&self) -> bool {
+        self.raw
+    }
+
     fn preparation(&self) -> Preparation {
         Preparation {
             fit: Fit::TopLeft { pad: 114 },
