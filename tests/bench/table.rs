@@ -40,7 +40,8 @@ fn row<'s>(what: &str, speeds: impl Iterator<Item = &'s Speed> + Clone) {
 }
 
 /// Prints what was measured; returns the pipeline's speed in relation to the slower limit, and to Python's pipeline.
-pub(crate) fn tell(rounds: &[Round], workers: NonZeroUsize) -> (f64, Option<f64>) {
+/// Where inference has all of the cores, that many are `shared` with decoding.
+pub(crate) fn tell(rounds: &[Round], shared: Option<NonZeroUsize>) -> (f64, Option<f64>) {
     println!("  {:22} {:>8}  {:>32}", "", "frames/s", "processor ms/frame");
     row("pipeline", rounds.iter().map(|round| &round.pipeline.speed));
     row("inference alone", rounds.iter().map(|round| &round.inference));
@@ -50,18 +51,20 @@ pub(crate) fn tell(rounds: &[Round], workers: NonZeroUsize) -> (f64, Option<f64>
     let of_the_limit = |round: &Round| round.pipeline.speed.fps / round.inference.fps.min(round.decoding.fps);
     let of_the_limit = Spread::of(rounds.iter().map(of_the_limit)).unwrap();
     let both_ms = |round: &Round| round.inference.cpu_ms + round.decoding.cpu_ms;
-    let both = Spread::of(rounds.iter().map(|round| 1e3 * workers.get() as f64 / both_ms(round))).unwrap();
-    let of_both =
-        Spread::of(rounds.iter().map(|round| both_ms(round) / round.pipeline.speed.cpu_ms)).unwrap();
     let over = |round: &Round| Some(round.pipeline.speed.fps / round.python.as_ref()?.fps);
     let over_python = Spread::of(rounds.iter().filter_map(over));
     println!("  pipeline to the slower of both alone: {}", ratio(&of_the_limit));
-    println!(
-        "  both share the cores, so at most {:.1} frames/s with nothing else on them; processor time of both alone to \
-         the pipeline's: {}",
-        both.median,
-        ratio(&of_both)
-    );
+    if let Some(cores) = shared {
+        let at_most = |round: &Round| 1e3 * cores.get() as f64 / both_ms(round);
+        let at_most = Spread::of(rounds.iter().map(at_most)).unwrap();
+        println!(
+            "  both share the cores, so at most {:.1} frames/s with nothing else on them",
+            at_most.median
+        );
+    }
+    let of_both = |round: &Round| both_ms(round) / round.pipeline.speed.cpu_ms;
+    let of_both = Spread::of(rounds.iter().map(of_both)).unwrap();
+    println!("  processor time of both alone to the pipeline's: {}", ratio(&of_both));
     if let Some(over) = &over_python {
         println!("  pipeline to Python's: {}", ratio(over));
     }

@@ -82,6 +82,7 @@ pub(crate) fn try_around(Looking { ports, recording, detect, runtime, .. }: &Loo
     let data = (0..picture.bytes()).map(|byte| byte as u8).collect();
     let frame = Frame { time: MediaTime::default(), data };
     let backdrop = detect.backdrop().and_then(|_| Backdrop::median(slice::from_ref(&frame)));
+    // As of a camera of just that size, so that none of it lies where others have bars.
     let ticket = detect.submit(frame, picture.size, backdrop.map(Arc::new));
     ticket.wait().map(drop).map_err(Sick::Detector)
 }
