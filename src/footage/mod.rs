@@ -201,8 +201,9 @@ fn usual_segment_us(footage_us: i64, workers: NonZeroUsize) -> i64 {
     const SHORTEST_US: i64 = 10_000_000;
     const LONGEST_US: i64 = 60_000_000;
     const A_WORKER: i64 = 3;
-    let workers = i64::try_from(workers.get()).unwrap_or(i64::MAX);
-    (footage_us / workers.saturating_mul(A_WORKER)).clamp(SHORTEST_US, LONGEST_US)
+    let count = i64::try_from(workers.get()).unwrap_or(i64::MAX).saturating_mul(A_WORKER);
+    // Rounded up, or a rest of some microseconds would be one more, in which there is no frame.
+    (footage_us.saturating_add(count - 1) / count).clamp(SHORTEST_US, LONGEST_US)
 }
 
 /// What tells a file from another of the same name.
@@ -213,4 +214,24 @@ fn fingerprint(path: &Path) -> Result<String> {
 /// Where copies of what cannot be sought lie in a data folder.
 pub(crate) fn copies(data_dir: &Path) -> PathBuf {
     data_dir.join("copies")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn footage_is_cut_without_a_rest() {
+        for (footage_us, workers, count) in [
+            (139_400_000, 2, 6),
+            (139_400_000, 1, 3),
+            (100_000_001, 3, 9),
+            (5_000_000, 4, 1),
+            (3_600_000_000, 2, 60),
+        ] {
+            let segment_us = usual_segment_us(footage_us, NonZeroUsize::new(workers).unwrap());
+            let segments = (footage_us as u64).div_ceil(segment_us as u64);
+            assert_eq!(segments, count, "{footage_us} us for {workers}");
+        }
+    }
 }
